@@ -11,6 +11,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.common import set_colle
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule as _AmazonAWSModule
 
+from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
+from ansible_collections.slipway.aws.plugins.module_utils._plan import is_unknown
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -29,6 +32,12 @@ class AnsibleAWSModule(_AmazonAWSModule):
 
 def run_module(module: AnsibleAWSModule, run: Callable[[AnsibleAWSModule], dict[str, Any]]) -> None:
     """Call run(module) and exit with the result it returns; an AnsibleAWSError becomes a clean failure."""
+    unknown = [name for name, value in module.params.items() if is_unknown(value)]
+    if unknown and not module.check_mode:
+        module.fail_json(
+            msg=f"{', '.join(unknown)}: {UNKNOWN} is a placeholder of check mode, not a value. "
+            "Pass what the task that makes the resource returned in this run."
+        )
     try:
         result = run(module)
     except AnsibleAWSError as error:

@@ -1,0 +1,72 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# Private to the collection: the base of every service's error handler.
+
+from __future__ import annotations
+
+import functools
+import inspect
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+# AnsibleAWSModule says clearly that it is missing, before any call is made.
+with suppress(ImportError):
+    import botocore
+
+from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler as _AmazonAWSErrorHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+DENIED_CODES = frozenset(
+    ["AccessDenied", "AccessDeniedException", "AuthFailure", "Client.UnauthorizedOperation", "UnauthorizedOperation"]
+)
+
+
+def build_failure_message(description: str, service: str, error: Exception) -> str:
+    """What was being done, and for a refused call which permission to ask for."""
+    response = getattr(error, "response", None) or {}
+    if response.get("Error", {}).get("Code") not in DENIED_CODES:
+        return f"Failed to {description}"
+    action = f"{service}:{getattr(error, 'operation_name', '*')}"
+    return f"Failed to {description}. Allow {action} to the identity that makes this call, then run again"
+
+
+class AWSErrorHandler(_AmazonAWSErrorHandler):
+    """amazon.aws's decorators; messages name the parameters of the call and the missing permission.
+
+    Descriptions are verb phrases that may hold placeholders: "create subnet {name}". amazon.aws fills them in only
+    since https://github.com/ansible-collections/amazon.aws/pull/2944 (11.x), and 10.0 is supported here; when it
+    no longer is, the formatting can go.
+    """
+
+    _SERVICE = "aws"
+
+    @classmethod
+    def common_error_handler(cls, description: str) -> Callable:
+        def wrapper(func: Callable) -> Callable:
+            signature = inspect.signature(inspect.unwrap(func))
+
+            @functools.wraps(func)
+            def handler(*args: Any, **kwargs: Any) -> Any:
+                try:
+                    return func(*args, **kwargs)
+                except botocore.exceptions.WaiterError as error:
+                    doing = _describe(description, signature, args, kwargs)
+                    raise cls._CUSTOM_EXCEPTION(message=f"Timeout trying to {doing}", exception=error) from error
+                except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+                    doing = _describe(description, signature, args, kwargs)
+                    message = build_failure_message(doing, cls._SERVICE, error)
+                    raise cls._CUSTOM_EXCEPTION(message=message, exception=error) from error
+
+            return handler
+
+        return wrapper
+
+
+def _describe(description: str, signature: inspect.Signature, args: tuple, kwargs: dict[str, Any]) -> str:
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return description.format(**bound.arguments)

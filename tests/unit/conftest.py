@@ -1,0 +1,101 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Lets the tests import ansible_collections.slipway.aws, and gives them a way to run a whole module."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from types import ModuleType
+    from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# ansible-test has installed a finder of its own by now; plain pytest has not. The installed collections
+# (amazon.aws, community.aws) are found beside ours, because the finder also looks through sys.path.
+if not any(isinstance(finder, _AnsibleCollectionFinder) for finder in sys.meta_path):
+    _AnsibleCollectionFinder(paths=[str(ROOT / "collections")])._install()
+
+
+@contextmanager
+def module_arguments(arguments: dict[str, Any]) -> Iterator[None]:
+    """What AnsibleModule() reads as its arguments, on every supported ansible-core."""
+    try:
+        from ansible.module_utils.testing import patch_module_args
+    except ImportError:  # before ansible-core 2.19
+        from ansible.module_utils import basic
+
+        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        try:
+            yield
+        finally:
+            basic._ANSIBLE_ARGS = None
+    else:
+        with patch_module_args(arguments):
+            yield
+
+
+@pytest.fixture
+def call_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+    """Run a module's main() and return the result it prints.
+
+    call_module(module, params, {"iam": client, ...}, check_mode=False, diff=False): clients are what the module
+    gets when it asks for a service; put a botocore Stubber on each, so that every call and parameter is checked
+    against AWS's service model.
+    """
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+    def call(
+        module: ModuleType,
+        params: dict[str, Any],
+        clients: dict[str, Any] | None = None,
+        check_mode: bool = False,
+        diff: bool = False,
+    ) -> dict[str, Any]:
+        from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+        def client(_self: AnsibleAWSModule, service: str, *_args: Any, **_kwargs: Any) -> Any:
+            return (clients or {})[service]
+
+        monkeypatch.setattr(AnsibleAWSModule, "client", client)
+        arguments = {**params, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
+        with module_arguments(arguments), pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+
+    return call
+
+
+class _SequentialExecutor:
+    """Stands in for ThreadPoolExecutor: a Stubber wants its calls in one order."""
+
+    def __init__(self, max_workers: int) -> None:
+        pass
+
+    def __enter__(self) -> _SequentialExecutor:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        pass
+
+    def map(self, function: Callable[..., Any], items: list[Any]) -> Iterator[Any]:
+        return map(function, items)
+
+
+@pytest.fixture
+def sequential_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads that a module makes side by side come one after the other, in the order they are written."""
+    from ansible_collections.slipway.aws.plugins.module_utils import _batch
+
+    monkeypatch.setattr(_batch, "ThreadPoolExecutor", _SequentialExecutor)
