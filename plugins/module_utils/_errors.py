@@ -65,6 +65,30 @@ class AWSErrorHandler(_AmazonAWSErrorHandler):
 
         return wrapper
 
+    # The next two are amazon.aws's, but its 10.x hides the parameters' names from common_error_handler.
+    @classmethod
+    def list_error_handler(cls, description: str, default_value: Any = None) -> Callable:
+        return cls._missing_handler(description, default_value)
+
+    @classmethod
+    def deletion_error_handler(cls, description: str) -> Callable:
+        return cls._missing_handler(description, False)
+
+    @classmethod
+    def _missing_handler(cls, description: str, value: Any) -> Callable:
+        def wrapper(func: Callable) -> Callable:
+            @cls.common_error_handler(description)
+            @functools.wraps(func)
+            def handler(*args: Any, **kwargs: Any) -> Any:
+                try:
+                    return func(*args, **kwargs)
+                except cls._is_missing():
+                    return value
+
+            return handler
+
+        return wrapper
+
 
 def _describe(description: str, signature: inspect.Signature, args: tuple, kwargs: dict[str, Any]) -> str:
     bound = signature.bind(*args, **kwargs)
