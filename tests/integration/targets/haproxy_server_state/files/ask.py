@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import socket
 import sys
 
@@ -13,8 +14,6 @@ with socket.socket(socket.AF_UNIX) as connection:
     connection.connect(path)
     connection.sendall(b"show stat\n")
     answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
-columns = answer.splitlines()[0].lstrip("# ").split(",")
-for line in answer.splitlines()[1:]:
-    row = dict(zip(columns, line.split(",")))
-    if (row.get("pxname"), row.get("svname")) == (backend, server):
+for row in csv.DictReader(answer.lstrip("# ").splitlines()):
+    if (row["pxname"], row["svname"]) == (backend, server):
         print(row["status"])

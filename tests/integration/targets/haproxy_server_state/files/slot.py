@@ -32,7 +32,7 @@ if os.fork():
 os.setsid()
 with open(sys.argv[2], "w") as file:
     file.write(str(os.getpid()))
-sys.stdout = sys.stderr = open(os.devnull, "w")
-os.dup2(sys.stdout.fileno(), 1)
-os.dup2(sys.stdout.fileno(), 2)
+nowhere = os.open(os.devnull, os.O_RDWR)
+for descriptor in range(3):
+    os.dup2(nowhere, descriptor)
 server.serve_forever()
