@@ -1,0 +1,264 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# The lab's command line: tests/lab/lab start|stop|status|env|logs.
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway_lab import config as configuration
+from slipway_lab import delays
+from slipway_lab import names
+from slipway_lab import network
+from slipway_lab import provision
+from slipway_lab.ca import Authority
+from slipway_lab.commands import CommandError
+from slipway_lab.commands import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from slipway_lab.config import Config
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+
+class LabError(Exception):
+    pass
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _exclusively(name: str) -> Iterator[None]:
+    """One command at a time changes a lab."""
+    directory = configuration.directory_of(name)
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "command.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def ask(config: Config, path: str, timeout: float = 5) -> Any:
+    """The answer of the lab's control API, None if it does not answer."""
+    tls = ssl.create_default_context(cafile=str(config.directory / "ca.pem"))
+    try:
+        with urllib.request.urlopen(f"{config.url}/_lab/{path}", timeout=timeout, context=tls) as response:
+            return json.load(response)
+    except (urllib.error.URLError, OSError):
+        return None
+
+
+def start(name: str, hosts: bool, delay: str) -> None:
+    provision.require_root()
+    with _exclusively(name):
+        config = configuration.load(name)
+        if config and configuration.ServerLock(name).holder() and ask(config, "status"):
+            if (config.hosts, config.delays) != (hosts, delay):
+                say(
+                    f"The lab {name} runs already, with --hosts {'on' if config.hosts else 'off'}"
+                    f" --delays {config.delays}; stop it first to start it otherwise."
+                )
+            _write_environment(config)
+            return
+        if config:
+            say(f"The lab {name} has no living server (what it held is lost): clearing it away.")
+            _clear(config)
+        provision.install_packages(hosts, say)
+        if hosts:
+            provision.prepare_machine(say)
+        config = configuration.Config(name, network.claim_number(), hosts, delay)
+        config.save()
+        network.up(config.number)
+        _prepare_directory(config)
+        _start_server(config)
+        _write_environment(config)
+    _introduce(config)
+
+
+def _prepare_directory(config: Config) -> None:
+    authority = Authority(config.directory, config.name)
+    bundle = provision.system_trust() + authority.certificate_file.read_text()
+    (config.directory / "ca-bundle.pem").write_text(bundle)
+    key = config.directory / "ssh" / "id_ed25519"
+    key.parent.mkdir(exist_ok=True, mode=0o700)
+    if not key.exists():
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"slipway-lab-{config.name}", "-f", str(key))
+
+
+def _start_server(config: Config) -> None:
+    log = config.directory / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "slipway_lab", "serve", "--name", config.name],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=os.environ | configuration.EMULATOR_SETTINGS,
+            cwd="/",
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        if ask(config, "status", timeout=1):
+            return
+        time.sleep(0.1)
+    last_lines = "".join(log.read_text().splitlines(keepends=True)[-20:])
+    if server.poll() is None:
+        server.kill()
+    _clear(config)
+    raise LabError(f"The lab's server did not come up:\n{last_lines}")
+
+
+def _write_environment(config: Config) -> None:
+    for file in configuration.environment_files(config.name):
+        file.touch(0o600)
+        file.write_text(configuration.render_environment(config))
+
+
+def _introduce(config: Config) -> None:
+    file = configuration.environment_files(config.name)[-1]
+    with contextlib.suppress(ValueError):
+        file = file.relative_to(Path.cwd())
+    what = "AWS API and hosts" if config.hosts else "AWS API without hosts"
+    say(f"The lab {config.name} ({what}) answers at {config.url}. Use it with:  . {file}")
+
+
+def stop(name: str) -> None:
+    config = configuration.load(name)
+    if config is None:
+        say(f"The lab {name} does not exist.")
+        return
+    provision.require_root()
+    with _exclusively(name):
+        _clear(config)
+    say(f"The lab {name} is stopped; nothing of it is left but {config.directory / 'server.log'}.")
+
+
+def _clear(config: Config) -> None:
+    """Remove all that a lab made, whether its server lives or not."""
+    _stop_server(config.name)
+    provision.remove_hosts(config)
+    network.down(config.number)
+    names.write_hosts_block(config.number, [])
+    for file in configuration.environment_files(config.name):
+        # The short-cut of the default lab only.
+        file.unlink(missing_ok=True)
+    for entry in config.directory.iterdir():
+        if entry.name in ("server.log", "command.lock"):
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _stop_server(name: str) -> None:
+    lock = configuration.ServerLock(name)
+    process = lock.holder()
+    if not process:
+        return
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, sign)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            if not lock.holder():
+                return
+            time.sleep(0.05)
+    raise LabError(f"The server of the lab {name} (process {process}) does not stop.")
+
+
+def status(name: str | None) -> int:
+    """Print one line per lab; the exit status says whether all of them answer."""
+    wanted = [name] if name else configuration.names()
+    if not wanted:
+        print("No lab is running here.")
+        return 1
+    healthy = True
+    for each in wanted:
+        config = configuration.load(each)
+        answer = config and ask(config, "status")
+        healthy = healthy and bool(answer)
+        if not config:
+            print(f"{each}: not running")
+        elif not answer:
+            print(f"{each}: its server does not answer (see {config.directory / 'server.log'}); start or stop it")
+        else:
+            hosts = "on" if answer["hosts"] else "off"
+            print(f"{each}: answers at {config.url}, hosts {hosts}, delays {answer['delays']}")
+    return 0 if healthy else 1
+
+
+def _existing(name: str) -> Config:
+    config = configuration.load(name)
+    if config is None:
+        raise LabError(f"The lab {name} does not exist: start it with  tests/lab/lab start --name {name}")
+    return config
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="lab", description="A small AWS on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="start|stop|status|env|logs")
+    helps = {
+        "start": "start a lab (quiet if it runs) and write its env file",
+        "stop": "stop a lab and remove all of it",
+        "status": "one line per lab",
+        "env": "print the shell lines of a lab's env file",
+        "logs": "print the log of a lab's server",
+    }
+    for command, description in helps.items():
+        sub = commands.add_parser(command, help=description, description=description)
+        default = None if command == "status" else configuration.DEFAULT_NAME
+        sub.add_argument("--name", default=default, help=f"the lab's name (default: {default or 'all'})")
+        if command == "start":
+            sub.add_argument("--hosts", choices=("on", "off"), default="on", help="whether instances boot real hosts")
+            sub.add_argument("--delays", choices=delays.MODES, default="off", help="how long things take")
+    serve = commands.add_parser("serve")
+    serve.add_argument("--name", required=True)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if options.name is not None:
+            configuration.check_name(options.name)
+        match options.command:
+            case "start":
+                start(options.name, options.hosts == "on", options.delays)
+            case "stop":
+                stop(options.name)
+            case "status":
+                return status(options.name)
+            case "env":
+                print(configuration.render_environment(_existing(options.name)), end="")
+            case "logs":
+                print((configuration.directory_of(options.name) / "server.log").read_text(), end="")
+            case "serve":
+                from slipway_lab import server
+
+                server.serve(_existing(options.name))
+    except (LabError, CommandError, provision.ProvisionError, RuntimeError, ValueError, FileNotFoundError) as error:
+        say(f"lab: {error}")
+        return 1
+    return 0

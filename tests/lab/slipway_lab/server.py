@@ -1,0 +1,232 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# The lab's server: one process in the lab's namespace that holds the emulated account and answers for it.
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import io
+import json
+import logging
+import signal
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from werkzeug.serving import ThreadedWSGIServer
+from werkzeug.test import run_wsgi_app
+
+from slipway_lab import calls
+from slipway_lab import config as configuration
+from slipway_lab import context
+from slipway_lab import network
+from slipway_lab import principals
+from slipway_lab.ca import Authority
+from slipway_lab.delays import Delays
+from slipway_lab.journal import Journal
+from slipway_lab.names import Names
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Iterable
+    from typing import Any
+
+    from slipway_lab.config import Config
+    from slipway_lab.context import Lab
+
+log = logging.getLogger(__name__)
+
+# The parts of the lab with an install(lab), called before the first request, in this order.
+EXTENSIONS = ("slipway_lab.aws.ec2", "slipway_lab.aws.ssm", "slipway_lab.aws.s3", "slipway_lab.aws.cloudfront")
+# Those with a serve(lab), which starts threads and returns.
+SERVERS = ("slipway_lab.edge",)
+
+
+class Application:
+    """The lab as a WSGI application: the emulator, with who may do what in front of it, and the control API."""
+
+    def __init__(self, lab: Lab, emulator: Any) -> None:
+        self._lab = lab
+        self._emulator = emulator
+        self._after_call = []
+
+    def after_mutating(self, service: str, callback: Any) -> None:
+        """Have callback() called after each answered call of service that may have changed something."""
+        self._after_call.append((service, callback))
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith("/_lab/"):
+            return self._control(environ, start_response)
+        call = calls.read_call(environ)
+        principal = principals.of(call.access_key)
+        status, headers, body = self._answer(call, environ)
+        error = calls.error_code(body, headers) if status >= 400 else None
+        self._lab.journal.record(call.service, call.operation, status, error, principal["arn"])
+        start_response(f"{status} ", list(headers.items()))
+        return [body]
+
+    def _answer(self, call: calls.ApiCall, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        try:
+            principals.check(call.access_key, call.session_token)
+        except principals.UnknownCredentials as error:
+            return _refusal(call.service, 403, error.code, str(error))
+        try:
+            environ["wsgi.input"].seek(0)
+            chunks, status, headers = run_wsgi_app(self._emulator, environ, buffered=True)
+            answer = int(status.split()[0]), dict(headers), b"".join(chunks)
+            for service, callback in self._after_call:
+                if service == call.service:
+                    callback()
+            return answer
+        except NotImplementedError as error:
+            message = f"The lab does not know {call.service} {call.operation}: {error}"
+            log.warning(message)
+            return _refusal(call.service, 501, "NotImplemented", message)
+        except Exception as error:
+            log.exception("%s %s failed in the lab", call.service, call.operation)
+            return _refusal(call.service, 500, "InternalFailure", f"The lab failed: {error!r}")
+
+    def _control(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """What the lab's own tests ask; AWS has nothing like it."""
+        request = calls.BackendRequest(environ)
+        status, answer = 200, {}
+        match request.method, request.path.removeprefix("/_lab/"):
+            case "GET", "status":
+                lab = self._lab
+                answer = {"name": lab.name, "number": lab.number, "hosts": lab.hosts, "delays": lab.delays.mode}
+            case "GET", "calls":
+                answer = self._lab.journal.since(request.args.get("since", 0, type=int))
+            case "PUT", "delays":
+                try:
+                    self._lab.delays.mode = json.loads(request.get_data())["mode"]
+                    answer = {"mode": self._lab.delays.mode}
+                except (ValueError, KeyError, TypeError) as error:
+                    status, answer = 400, {"message": str(error)}
+            case _:
+                status, answer = 404, {"message": "No such resource of the lab."}
+        start_response(f"{status} ", [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode() + b"\n"]
+
+
+def _refusal(service: str, status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+    content_type, body = calls.render_error(service, code, message)
+    return status, {"Content-Type": content_type, "x-amzn-errortype": code}, body.encode()
+
+
+def _request_handler() -> type:
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+
+    class Handler(MotoRequestHandler):
+        """HTTP/1.1 with connections kept open (werkzeug's own handler closes them); bodies are read whole."""
+
+        protocol_version = "HTTP/1.1"
+        timeout = 120
+
+        def run_wsgi(self) -> None:
+            if self.headers.get("Expect", "").lower() == "100-continue":
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            environ = self.make_environ()
+            chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+            body = environ["wsgi.input"].read(*([] if chunked else [int(environ.get("CONTENT_LENGTH") or 0)]))
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+            environ.pop("wsgi.input_terminated", None)
+            environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+            chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+            self._write(status, headers, b"".join(chunks))
+
+        def _write(self, status: str, headers: Any, body: bytes) -> None:
+            self.send_response(int(status.split()[0]))
+            bodiless = self.command == "HEAD" or status.startswith(("1", "204", "304"))
+            for name, value in headers.items():
+                # A HEAD's length is that of the body it does not send.
+                if name.lower() not in ("content-length", "connection", "server", "date") or (
+                    bodiless and name.lower() == "content-length"
+                ):
+                    self.send_header(name, value)
+            if not bodiless:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if not bodiless:
+                self.wfile.write(body)
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            log.debug("%s %s %s", self.command, self.path, code)
+
+    return Handler
+
+
+class HttpsServer(ThreadedWSGIServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: str, app: Any, tls: ssl.SSLContext) -> None:
+        super().__init__(address, 443, app, _request_handler())
+        # Tells the application that it is reached by https. The listening socket itself stays plain.
+        self.ssl_context = tls
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, client = super().get_request()
+        # The handshake is left to the connection's own thread: a slow client must not keep others waiting.
+        return self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), client
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.debug("connection from %s: %s", client_address, traceback.format_exc(limit=1))
+
+
+def _install(lab: Lab, config: Config) -> Application:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    from slipway_lab.aws import iam
+
+    application = Application(lab, DomainDispatcherApplication(create_backend_app))
+    iam.install(lab, config.access_key_id, config.secret_access_key)
+    for name in EXTENSIONS:
+        module = _import_if_written(name)
+        if hasattr(module, "install"):
+            module.install(lab)
+    return application
+
+
+def _import_if_written(name: str) -> Any:
+    return importlib.import_module(name) if importlib.util.find_spec(name) else None
+
+
+def _is_aws_name(name: str) -> bool:
+    return name.endswith(".amazonaws.com")
+
+
+def serve(config: Config) -> None:
+    """Run the lab's server in this process until it is told to stop."""
+    lock = configuration.ServerLock(config.name)
+    if not lock.acquire():
+        raise SystemExit(f"The lab {config.name} already has a server.")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    began = time.monotonic()
+    network.enter(network.lab_namespace(config.number))
+    lab = context.Lab(
+        name=config.name,
+        number=config.number,
+        directory=config.directory,
+        delays=Delays(config.delays),
+        names=Names(config.number),
+        ca=Authority(config.directory, config.name),
+        journal=Journal(),
+        hosts=config.hosts,
+    )
+    context.set_current(lab)
+    application = _install(lab, config)
+    https = HttpsServer(lab.api_address, application, lab.ca.server_context([lab.api_address], _is_aws_name))
+    for name in SERVERS:
+        module = _import_if_written(name)
+        if hasattr(module, "serve"):
+            module.serve(lab)
+    threading.Thread(target=https.serve_forever, kwargs={"poll_interval": 3600}, daemon=True).start()
+    log.info("The lab %s answers at %s after %.1f s", lab.name, config.url, time.monotonic() - began)
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    log.info("The lab %s stops", lab.name)
