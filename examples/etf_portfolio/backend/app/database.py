@@ -85,13 +85,16 @@ def get_migrations() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def is_ahead(migrations: ScriptDirectory, connection: Connection) -> bool:
+def read_revisions(connection: Connection) -> set[str]:
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def is_ahead(migrations: ScriptDirectory, revisions: set[str]) -> bool:
     """Whether a newer release has migrated the database: it is at a revision that this release does not have.
 
     During a deploy, and after a rollback, that is right: a migration keeps what the previous release needs.
     """
-    known = {script.revision for script in migrations.walk_revisions()}
-    return not known.issuperset(MigrationContext.configure(connection).get_current_heads())
+    return not revisions <= {script.revision for script in migrations.walk_revisions()}
 
 
 def find_fault(connection: Connection) -> str | None:
@@ -99,11 +102,8 @@ def find_fault(connection: Connection) -> str | None:
     journal_mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
     if journal_mode != "wal":
         return f"journal mode is {journal_mode}, not wal"
-    migrations = get_migrations()
-    if is_ahead(migrations, connection):
+    migrations, revisions = get_migrations(), read_revisions(connection)
+    if revisions == set(migrations.get_heads()) or is_ahead(migrations, revisions):
         return None
-    current = MigrationContext.configure(connection).get_current_heads()
-    if set(current) != set(migrations.get_heads()):
-        at = ", ".join(current) or "no revision"
-        return f"migrations are at {at}, not at {', '.join(migrations.get_heads())}: run alembic upgrade head"
-    return None
+    at = ", ".join(sorted(revisions)) or "no revision"
+    return f"migrations are at {at}, not at {', '.join(migrations.get_heads())}: run alembic upgrade head"

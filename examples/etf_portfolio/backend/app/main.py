@@ -77,4 +77,6 @@ def make_app(settings: Settings) -> FastAPI:
 
 
 configure_logging(get_settings())
+# The health route asks alembic for the revision; alembic says so in two lines each time.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 app = make_app(get_settings())

@@ -12,6 +12,7 @@ from alembic import context
 from app.database import for_writing
 from app.database import is_ahead
 from app.database import make_engine
+from app.database import read_revisions
 from app.logs import configure_logging
 from app.models import Base
 from app.settings import get_settings
@@ -27,7 +28,7 @@ def is_upgrade() -> bool:
 
 
 def migrate(connection: Connection) -> None:
-    if is_upgrade() and is_ahead(context.script, connection):
+    if is_upgrade() and is_ahead(context.script, read_revisions(connection)):
         # After a rollback the older release finds the newer one's schema, and works with it.
         logger.info("The database is ahead of this release: nothing to do")
         return

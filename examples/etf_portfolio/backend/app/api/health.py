@@ -25,7 +25,6 @@ def _ask_database() -> str | None:
         with get_engine().connect() as connection:
             return find_fault(connection)
     except SQLAlchemyError as error:
-        logger.exception("The database does not answer")
         # The driver's own words; SQLAlchemy's would add the statement and a link.
         return f"the database does not answer: {getattr(error, 'orig', error)}"
 
