@@ -1,0 +1,228 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The life of the project etf_portfolio, in the order in which it is lived: each test begins where the last ended."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from load import measure
+from plays import compare_plan
+from plays import is_host_plan
+from project import INVENTORY
+from releases import crash_at_start
+from releases import good_release
+from web import ask
+from web import is_closed
+
+SITE = ["site.yml", "-i", INVENTORY]
+RELEASE_HOST_ROLES = {"host_base", "data_volume", "uv", "release_proxy", "python_app"}
+
+
+@pytest.fixture(scope="module")
+def first_plan(lab):
+    return lab.play(*SITE, "--check", "--diff").expect_success()
+
+
+@pytest.fixture(scope="module")
+def first_run(lab, first_plan):
+    return lab.play(*SITE, "--diff").expect_success()
+
+
+def test_the_plan_on_an_empty_account_writes_nothing_and_names_what_will_be_made(lab, first_plan):
+    assert first_plan.writes == []
+    assert {change.item for change in first_plan.changes if is_host_plan(change)} == RELEASE_HOST_ROLES
+    for name in (
+        "10.20.0.0/16",  # VPC
+        "public-a",
+        "etf-portfolio-app",  # security group
+        "etf-portfolio-backend",  # role, host
+        "debian-13",
+        "etf-portfolio-frontend-",  # bucket
+        "etf-portfolio-client-routes",  # function
+        "etf-portfolio/origin-secret",
+        "etf-portfolio/APP_SECRET_KEY",
+        "/api/*",
+        "AllowCloudFrontOAC",
+        "index.html",
+    ):
+        assert name in first_plan.output, f"the plan does not name {name}"
+
+
+def test_the_run_does_what_was_planned(first_plan, first_run):
+    assert compare_plan(first_plan, first_run) == []
+    assert "etf-portfolio answers at https://" in first_run.output
+
+
+def test_the_application_answers_through_the_edge(project, first_run):
+    page = project.ask("/")
+    assert (page.status, page.content_type) == (200, "text/html")
+    deep = project.ask("/transactions")
+    assert (deep.status, deep.body) == (200, page.body)
+
+    health = project.ask("/api/v1/health")
+    assert (health.status, health.content_type) == (200, "application/json")
+    assert health.json()["status"] == "healthy"
+
+    unknown = project.ask("/api/v1/no-such-thing")
+    assert (unknown.status, unknown.content_type) == (404, "application/json")
+    missing = project.ask("/assets/no-such-file.js")
+    assert missing.status in (403, 404)
+    assert missing.body != page.body
+
+    made = project.ask(
+        "/api/v1/transactions",
+        method="POST",
+        body={"isin": "IE00B4L5Y983", "kind": "buy", "quantity": "2", "price": "85.10", "traded_on": "2026-01-05"},
+    )
+    assert made.status == 201, made.body
+    assert project.ask("/api/v1/analytics/portfolio-summary").status == 200
+
+
+def test_nothing_but_the_projects_own_distribution_is_let_in(lab, project, first_run):
+    bucket_url = f"{lab.environment['AWS_ENDPOINT_URL']}/{project.bucket}/index.html"
+    assert ask(bucket_url, lab.tls).status == 403
+
+    address = project.instance["PublicIpAddress"]
+    assert is_closed(address, 8000)
+    assert not is_closed(address, 22)
+
+    # A stranger's distribution with the same origins: it comes from the same addresses, but has no secret, and is
+    # not named in the bucket's policy.
+    cloudfront = lab.client("cloudfront")
+    config = cloudfront.get_distribution_config(Id=project.distribution["Id"])["DistributionConfig"]
+    config["CallerReference"] = "stranger"
+    config["Comment"] = "a stranger"
+    for origin in config["Origins"]["Items"]:
+        origin["CustomHeaders"] = {"Quantity": 0}
+    stranger = cloudfront.create_distribution(DistributionConfig=config)
+    try:
+        url = f"https://{stranger['Distribution']['DomainName']}"
+        cloudfront.get_waiter("distribution_deployed").wait(Id=stranger["Distribution"]["Id"])
+        assert ask(f"{url}/", lab.tls).status == 403
+        assert ask(f"{url}/api/v1/health", lab.tls).status == 403
+    finally:
+        config["Enabled"] = False
+        etag = cloudfront.get_distribution(Id=stranger["Distribution"]["Id"])["ETag"]
+        off = cloudfront.update_distribution(
+            Id=stranger["Distribution"]["Id"], IfMatch=etag, DistributionConfig=config
+        )
+        cloudfront.delete_distribution(Id=stranger["Distribution"]["Id"], IfMatch=off["ETag"])
+
+
+def test_a_finished_deployment_is_planned_and_run_without_a_change(lab, first_run):
+    plan = lab.play(*SITE, "--check", "--diff").expect_success()
+    assert plan.changes == []
+    assert plan.writes == []
+    run = lab.play(*SITE).expect_success()
+    assert run.changes == []
+    assert run.writes == []
+
+
+def test_a_changed_variable_of_the_aws_side_is_planned_as_it_is_run(lab, first_run):
+    changed = [*SITE, "--diff", "-e", "static_site_price_class=PriceClass_200"]
+    plan = lab.play(*changed, "--check").expect_success()
+    assert plan.writes == []
+    assert len(plan.changes) == 1
+    run = lab.play(*changed).expect_success()
+    assert compare_plan(plan, run) == []
+    assert lab.play(*SITE).expect_success().changes == run.changes  # and back
+    assert lab.play(*SITE).expect_success().changes == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"app_environment": {"API_V1_PREFIX": "/api/v1", "LOG_LEVEL": "WARNING", "PROJECT_NAME": "ETFs"}},
+        {"python_app_keep_releases": 3, "host_base_packages": ["curl", "sqlite3"]},
+    ],
+)
+def test_a_changed_variable_of_the_host_side_is_planned_as_it_is_run(lab, project, first_run, variables):
+    changed = [*SITE, "--diff", "-e", json.dumps(variables)]
+    plan = lab.play(*changed, "--check").expect_success()
+    assert plan.writes == []
+    run = lab.play(*changed).expect_success()
+    assert compare_plan(plan, run) == []
+    assert lab.play(*changed).expect_success().changes == []
+    assert project.ask("/api/v1/health").status == 200
+
+
+def test_a_good_release_is_deployed_under_load_without_a_failed_request(lab, project, first_run, tmp_path):
+    before = project.ask("/api/v1/health").json()["release"]
+    source = good_release(tmp_path / "backend")
+    with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
+        run = lab.play("playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}}))
+    run.expect_success()
+    assert project.ask("/api/v1/health").json()["release"] != before
+    assert load.result["requests"] > 200
+    assert load.result["failed"] == 0, load.result
+
+
+def test_a_release_that_crashes_at_start_never_becomes_live(lab, project, first_run, tmp_path):
+    before = project.ask("/api/v1/health").json()["release"]
+    source = crash_at_start(tmp_path / "backend")
+    with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
+        run = lab.play("playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}}))
+    assert run.code != 0
+    assert "planted crash" in run.output, run.output[-4000:]  # the last log lines say why
+    assert load.result["failed"] == 0, load.result
+    assert project.ask("/api/v1/health").json()["release"] == before
+
+
+def test_the_deployed_unit_is_hardened_and_comes_back_after_a_reboot(lab, project, first_run):
+    assert project.exposure() <= 2.0
+    health = project.ask("/api/v1/health").json()
+    project.reboot()
+    assert project.wait_until_healthy().json() == health
+
+
+def test_destroy_refuses_without_confirmation(lab, project, first_run):
+    run = lab.play("playbooks/destroy.yml", "-i", INVENTORY)
+    assert run.code != 0
+    assert "-e confirm=etf-portfolio" in run.output
+    assert run.writes == []
+    assert project.ask("/api/v1/health").status == 200
+
+
+def test_destroy_leaves_nothing_but_what_it_announces(lab, project, first_run):
+    run = lab.play("playbooks/destroy.yml", "-i", INVENTORY, "-e", "confirm=etf-portfolio").expect_success()
+    assert "Kept on purpose: snap-" in run.output
+    assert leftovers(lab) == []
+    again = lab.play("playbooks/destroy.yml", "-i", INVENTORY, "-e", "confirm=etf-portfolio").expect_success()
+    assert again.changes == []
+    assert again.writes == []
+
+
+def leftovers(lab) -> list[str]:
+    """What the account still holds of the project, asked without the collection's own modules."""
+    ec2 = lab.client("ec2")
+    mine = [{"Name": "tag:Project", "Values": ["etf-portfolio"]}]
+    states = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
+    left = [r["InstanceId"] for r in _instances(ec2.describe_instances(Filters=mine + states))]
+    left += [v["VpcId"] for v in ec2.describe_vpcs(Filters=mine)["Vpcs"]]
+    left += [s["GroupId"] for s in ec2.describe_security_groups(Filters=mine)["SecurityGroups"]]
+    left += [s["SubnetId"] for s in ec2.describe_subnets(Filters=mine)["Subnets"]]
+    left += [v["VolumeId"] for v in ec2.describe_volumes(Filters=mine)["Volumes"]]
+    left += [a["AllocationId"] for a in ec2.describe_addresses(Filters=mine)["Addresses"]]
+    left += [k["KeyName"] for k in ec2.describe_key_pairs()["KeyPairs"] if k["KeyName"].startswith("etf-portfolio")]
+    left += [g["InternetGatewayId"] for g in ec2.describe_internet_gateways(Filters=mine)["InternetGateways"]]
+    left += [b["Name"] for b in lab.client("s3").list_buckets()["Buckets"] if b["Name"].startswith("etf-portfolio")]
+    left += [r["RoleName"] for r in lab.client("iam").list_roles()["Roles"] if r["RoleName"].startswith("etf-portfolio")]
+    left += [s["Name"] for s in lab.client("secretsmanager").list_secrets()["SecretList"]]
+    cloudfront = lab.client("cloudfront")
+    left += [d["Id"] for d in cloudfront.list_distributions()["DistributionList"].get("Items", [])]
+    left += [o["Name"] for o in cloudfront.list_origin_access_controls()["OriginAccessControlList"].get("Items", [])]
+    left += [f["Name"] for f in cloudfront.list_functions()["FunctionList"].get("Items", [])]
+    return left
+
+
+def _instances(answer):
+    return [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
+
+
+def test_the_site_can_be_built_again(lab, project, first_run):
+    lab.play(*SITE).expect_success()
+    assert project.wait_until_healthy().status == 200
+    assert lab.play(*SITE).expect_success().changes == []

@@ -1,0 +1,98 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Runs the levels of the tests, independent ones side by side, and says what failed.
+
+Without arguments all of them; with names, those alone, one after the other. Each level's output goes to
+tests/output/<level>.log, and to the terminal when it fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = ROOT / ".venv" / "bin"
+OUTPUT = ROOT / "tests" / "output"
+PYTEST = f"{BIN}/python -m pytest"
+
+# A level is a list of commands for a shell at the root; the first that fails ends it.
+LEVELS = {
+    "lint": [
+        f"{BIN}/ruff check .",
+        f"{BIN}/ruff format --check .",
+        f"{BIN}/yamllint --strict .",
+        f"{BIN}/ansible-lint --offline --strict",
+        f"{BIN}/antsibull-changelog lint",
+    ],
+    "sanity": [f"{BIN}/python tests/sanity/run.py"],
+    "unit": [f"{PYTEST} tests/unit tests/lab/tests -m 'not lab'"],
+    "examples": [f"{PYTEST} tests/examples"],
+    "lab": [f"{PYTEST} tests/lab/tests -m lab"],
+    "integration": [f"{PYTEST} tests/integration"],
+    "project": [f"{PYTEST} -x tests/project"],
+}
+# What runs beside what: on two cores, two lanes. The long levels come first in theirs.
+LANES = [
+    ["project"],
+    ["lint", "sanity", "unit", "examples", "integration", "lab"],
+]
+
+
+def run_level(name: str, long: bool) -> bool:
+    """Run one level's commands; True if all succeeded."""
+    log = OUTPUT / f"{name}.log"
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "SLIPWAY_TEST_LONG": "1" if long else ""}
+    started = time.monotonic()
+    with log.open("w", encoding="utf-8") as out:
+        for command in LEVELS[name]:
+            out.write(f"$ {command}\n")
+            out.flush()
+            done = subprocess.run(
+                ["sh", "-c", command], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False
+            )
+            if done.returncode != 0:
+                break
+    minutes = (time.monotonic() - started) / 60
+    failed = done.returncode != 0
+    print(f"{'FAILED' if failed else 'passed'}  {name}  ({minutes:.1f} min)", flush=True)
+    if failed:
+        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-120:]
+        print("\n".join([f"---- the end of {log.relative_to(ROOT)}", *tail, "----"]), flush=True)
+    return not failed
+
+
+def run_lane(names: list[str], long: bool, results: dict[str, bool]) -> None:
+    for name in names:
+        results[name] = run_level(name, long)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run the tests.")
+    parser.add_argument("levels", nargs="*", choices=[*LEVELS, []], help="levels to run; all of them if none is named")
+    parser.add_argument("--long", action="store_true", help="the full sweeps instead of samples")
+    arguments = parser.parse_args()
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    # What several levels need is made once, before they start side by side.
+    if not arguments.levels or set(arguments.levels) & {"integration", "project", "lab"}:
+        subprocess.run(["tests/lab/lab", "prepare"], cwd=ROOT, check=True)
+    lanes = [arguments.levels] if arguments.levels else LANES
+    results: dict[str, bool] = {}
+    threads = [threading.Thread(target=run_lane, args=(lane, arguments.long, results)) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    failed = [name for name, passed in results.items() if not passed]
+    print(f"\n{len(results) - len(failed)} of {len(results)} levels passed" + (f"; failed: {failed}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

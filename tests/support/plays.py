@@ -1,0 +1,162 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Runs playbooks as a user would, in a lab, and tells what they reported and what they asked of AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import ssl
+import subprocess
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / "tests" / "lab" / "lab"
+
+
+class Change(NamedTuple):
+    """A task that reported changed, as a plan and its run must agree on it."""
+
+    play: str
+    host: str
+    task: str
+    item: str
+
+
+@dataclass
+class Run:
+    """What one ansible-playbook command did."""
+
+    command: str
+    code: int
+    output: str
+    records: list[dict[str, Any]]
+    writes: list[str] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[Change]:
+        return [Change(r["play"], r["host"], r["task"], r["item"]) for r in self.records if r["changed"]]
+
+    @property
+    def failures(self) -> list[str]:
+        return [f"{r['host']}: {r['task']}: {r.get('msg', '')}" for r in self.records if r["status"] == "failed"]
+
+    def expect_success(self) -> Run:
+        assert self.code == 0, f"{self.command} ended with {self.code}\n{self.failures}\n{self.output[-6000:]}"
+        return self
+
+
+class Lab:
+    """A running lab, entered through the environment that it writes, like a person would."""
+
+    def __init__(self, name: str, hosts: bool = True) -> None:
+        self.name = name
+        self.hosts = hosts
+        self.environment: dict[str, str] = {}
+
+    def start(self) -> Lab:
+        command = [str(LAB), "start", "--name", self.name, "--hosts", "on" if self.hosts else "off"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"The lab did not start:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        self.environment = self._read_environment()
+        return self
+
+    def stop(self) -> None:
+        subprocess.run([str(LAB), "stop", "--name", self.name], cwd=ROOT, check=True, capture_output=True)
+
+    def _read_environment(self) -> dict[str, str]:
+        script = f". {shlex.quote(str(ROOT / '.lab' / self.name / 'env'))} && env -0"
+        out = subprocess.run(["sh", "-c", script], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        return dict(line.split("=", 1) for line in out.split("\0") if "=" in line)
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.environment["AWS_CA_BUNDLE"])
+
+    def calls_since(self, sequence: int) -> dict[str, Any]:
+        url = f"{self.environment['SLIPWAY_LAB_URL']}/calls?since={sequence}"
+        with urllib.request.urlopen(url, context=self.tls, timeout=30) as answer:
+            return json.load(answer)
+
+    def client(self, service: str) -> Any:
+        import boto3
+
+        env = self.environment
+        return boto3.client(
+            service,
+            region_name=env["AWS_REGION"],
+            endpoint_url=env["AWS_ENDPOINT_URL"],
+            verify=env["AWS_CA_BUNDLE"],
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def play(self, *arguments: str, timeout: int = 1800) -> Run:
+        """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added."""
+        before = self.calls_since(0)["seq"]
+        with tempfile.TemporaryDirectory() as directory:
+            plan = Path(directory) / "plan.jsonl"
+            environment = {
+                **self.environment,
+                "SLIPWAY_PLAN_FILE": str(plan),
+                "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "support" / "callback_plugins"),
+                "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder",
+                "ANSIBLE_NOCOLOR": "1",
+                "HOME": os.environ.get("HOME", "/"),
+            }
+            command = ["ansible-playbook", *arguments]
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+            lines = plan.read_text(encoding="utf-8").splitlines() if plan.exists() else []
+        calls = self.calls_since(before)["calls"]
+        return Run(
+            command=shlex.join(command),
+            code=done.returncode,
+            output=done.stdout,
+            records=[json.loads(line) for line in lines],
+            # What hosts write by their own role is theirs, not the controller's.
+            writes=[
+                f"{call['service']}:{call['operation']}"
+                for call in calls
+                if call["mutating"] and ":assumed-role/" not in (call["principal"] or "")
+            ],
+        )
+
+
+def is_host_plan(change: Change) -> bool:
+    """Whether a planned change is the one line that stands for a host role that has never finished on the host."""
+    return change.task.startswith(("Plan the roles of a host", "Plan the roles that have never finished"))
+
+
+def compare_plan(plan: Run, run: Run) -> list[str]:
+    """How the changes that a run made differ from those that were planned; [] if they are the same.
+
+    A host role that was planned as one line is left out on both sides.
+    """
+    roles = {change.item for change in plan.changes if is_host_plan(change)}
+    planned = [change for change in plan.changes if not is_host_plan(change)]
+    made = [change for change in run.changes if not any(is_task_of(change, role) for role in roles)]
+    return [f"planned, not done: {c}" for c in planned if c not in made] + [
+        f"done, not planned: {c}" for c in made if c not in planned
+    ]
+
+
+def is_task_of(change: Change, role: str) -> bool:
+    """Whether a task belongs to a role; Ansible writes a role's tasks as 'collection.role : name'."""
+    return change.task.split(" : ", 1)[0].rpartition(".")[2] == role

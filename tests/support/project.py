@@ -1,0 +1,96 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""A project of the shape spa_vm in a lab: what it has on AWS, and its host."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from web import Answer
+from web import ask
+
+if TYPE_CHECKING:
+    from plays import Lab
+
+INVENTORY = "inventories/etf_portfolio"
+NAME = "etf-portfolio"
+
+
+class Project:
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    @property
+    def distribution(self) -> dict:
+        found = self.lab.client("cloudfront").list_distributions()["DistributionList"].get("Items", [])
+        mine = [item for item in found if item["Comment"].startswith(f"{NAME}:")]
+        assert len(mine) == 1, f"{len(mine)} distributions of {NAME}: {[item['Id'] for item in mine]}"
+        return mine[0]
+
+    @property
+    def instance(self) -> dict:
+        filters = [
+            {"Name": "tag:Name", "Values": [f"{NAME}-backend"]},
+            {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
+        ]
+        found = self.lab.client("ec2").describe_instances(Filters=filters)["Reservations"]
+        mine = [instance for reservation in found for instance in reservation["Instances"]]
+        assert len(mine) == 1, f"{len(mine)} instances of {NAME}"
+        return mine[0]
+
+    @property
+    def bucket(self) -> str:
+        return f"{NAME}-frontend-{self.lab.environment['SLIPWAY_ACCOUNT_ID']}"
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.distribution['DomainName']}"
+
+    def ask(self, path: str, **arguments: object) -> Answer:
+        return ask(self.url + path, self.lab.tls, **arguments)
+
+    def on_host(self, command: str, check: bool = True) -> str:
+        """Run a shell command as root on the host, over ssh, and return its output."""
+        address = self.instance["PublicIpAddress"]
+        ssh = ["ssh", "-i", self.lab.environment["SLIPWAY_SSH_KEY"], "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+        ssh += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+        done = subprocess.run(
+            [*ssh, f"admin@{address}", f"sudo sh -c {shlex.quote(command)}"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
+
+    def exposure(self) -> float:
+        """What systemd-analyze makes of the live unit: 0 is sealed, 10 is open."""
+        live = self.on_host(f"basename $(readlink /opt/{NAME}/live)")
+        said = self.on_host(f"systemd-analyze security --no-pager {NAME}-{live}.service | tail -n 1")
+        return float(said.split(":")[1].split()[0])
+
+    def reboot(self) -> None:
+        """Reboot the host through AWS, and return when it has started anew."""
+
+        def started() -> str:
+            return self.on_host("cut -d' ' -f22 /proc/1/stat; cat /proc/sys/kernel/random/boot_id", check=False)
+
+        before = started()
+        self.lab.client("ec2").reboot_instances(InstanceIds=[self.instance["InstanceId"]])
+        deadline = time.monotonic() + 180
+        while started() in ("", before):
+            assert time.monotonic() < deadline, "the host did not come back"
+            time.sleep(1)
+
+    def wait_until_healthy(self, seconds: float = 180) -> Answer:
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.ask("/api/v1/health")
+            if answer.status == 200 or time.monotonic() > deadline:
+                return answer
+            time.sleep(1)
