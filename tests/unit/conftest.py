@@ -99,3 +99,71 @@ def sequential_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     from ansible_collections.slipway.aws.plugins.module_utils import _batch
 
     monkeypatch.setattr(_batch, "ThreadPoolExecutor", _SequentialExecutor)
+
+
+class Killed(BaseException):
+    """The process is gone. Not an Exception, so that no module can catch it."""
+
+
+# What an operation that changes nothing is called.
+READ_PREFIXES = ("Describe", "Get", "List", "Head")
+
+
+class _Killer:
+    """Lets its clients make so many writes, then ends the process before the next one is sent."""
+
+    def __init__(self, clients: dict[str, Any]) -> None:
+        self.writes_left: int | None = None
+        for client in clients.values():
+            client.meta.events.register_first("before-call", self.before_call)
+
+    def before_call(self, model: Any, **_kwargs: Any) -> None:
+        if self.writes_left is None or model.name.startswith(READ_PREFIXES):
+            return
+        if not self.writes_left:
+            raise Killed(model.name)
+        self.writes_left -= 1
+
+
+@pytest.fixture
+def sweep_kills(call_module: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Kill a module before each of its writes in turn; what it left, the next run must finish and a third keep.
+
+    sweep_kills(module, services, prepare, inspect) calls prepare(clients) on an empty account, runs the module with
+    the params that it returns, and calls inspect(clients, result) when the third run is through. Returns how many
+    writes there were to be killed at.
+    """
+    moto = pytest.importorskip("moto", reason="the emulator is installed with the tools of the checkout")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+    def sweep(
+        module: ModuleType,
+        services: list[str],
+        prepare: Callable[[dict[str, Any]], dict[str, Any]],
+        inspect: Callable[[dict[str, Any], dict[str, Any]], None],
+    ) -> int:
+        import boto3
+
+        with moto.mock_aws():
+            clients = {service: boto3.client(service, region_name="us-east-1") for service in services}
+        killer = _Killer(clients)
+        writes = 0
+        while True:
+            with moto.mock_aws(config={"iam": {"load_aws_managed_policies": "iam" in services}}):
+                params = prepare(clients)
+                killer.writes_left = writes
+                try:
+                    call_module(module, params, clients)
+                except Killed:
+                    killer.writes_left = None
+                else:
+                    return writes
+                result = call_module(module, params, clients)
+                assert not result.get("failed"), result
+                assert not call_module(module, params, clients)["changed"]
+                inspect(clients, result)
+            writes += 1
+
+    return sweep

@@ -80,6 +80,7 @@ def normalise_network(name: str, read: dict[str, Any], wanted_subnets: dict[str,
         "route_table": route_table
         and {
             "route_table_id": route_table_id,
+            "association_ids": [item["RouteTableAssociationId"] for item in route_table["Associations"]],
             "default_route": _default_route(route_table),
             "tags": _tags(route_table),
         },
@@ -396,10 +397,7 @@ def _internet_steps(now: dict[str, Any], desired: dict[str, Any]) -> Iterator[St
         before = now["subnets"].get(name, {})
         if subnet["public"] and not before.get("public"):
             yield Step("make_subnet_public", {"name": name})
-    for name, before in now["subnets"].items():
-        # A route table that goes away must be left by all subnets, not only by those that are wanted.
-        stays_public = desired["subnets"].get(name, {"public": bool(table)})["public"]
-        if before["public"] and not stays_public:
+        elif table and before.get("public") and not subnet["public"]:
             yield Step("make_subnet_private", {"name": name})
     if now["route_table"] and not table:
         yield Step("delete_route_table", {})
@@ -497,11 +495,11 @@ def deletion_steps(current: dict[str, Any]) -> list[Step]:
     """The writes that take the network away, in the order in which AWS accepts them."""
     everything_goes = {"subnets": {}, "security_groups": {}}
     steps = list(_group_purge_steps(current, everything_goes))
-    steps += _subnet_purge_steps(current, everything_goes)
     if current["route_table"]:
         steps.append(Step("delete_route_table", {}))
     if current["internet_gateway"]:
         steps.append(Step("delete_internet_gateway", {}))
+    steps += _subnet_purge_steps(current, everything_goes)
     steps.append(Step("delete_vpc", {}))
     return steps
 

@@ -78,6 +78,7 @@ class NetworkWriter:
         self.gateway_id = (current.get("internet_gateway") or {}).get("internet_gateway_id")
         self.gateway_attached = (current.get("internet_gateway") or {}).get("attached", False)
         self.route_table_id = (current.get("route_table") or {}).get("route_table_id")
+        self.route_table_associations = (current.get("route_table") or {}).get("association_ids", [])
         self.subnet_ids = {name: subnet["subnet_id"] for name, subnet in current["subnets"].items()}
         self.association_ids = {name: subnet["association_id"] for name, subnet in current["subnets"].items()}
         self.group_ids = {name: group["group_id"] for name, group in current["security_groups"].items()}
@@ -147,6 +148,8 @@ class NetworkWriter:
         api.disassociate_route_table(self.client, self.association_ids[name])
 
     def delete_route_table(self) -> None:
+        for association_id in self.route_table_associations:
+            api.disassociate_route_table(self.client, association_id)
         api.delete_route_table(self.client, self.route_table_id)
 
     def create_security_group(self, name: str, description: str, tags: dict[str, str]) -> None:
@@ -157,9 +160,7 @@ class NetworkWriter:
         api.authorize_rules(self.client, self.group_ids[name], direction, self._permissions(rules))
 
     def revoke_rules(self, name: str, direction: str, rules: dict[Any, str]) -> None:
-        # Without descriptions: AWS finds the rule by the rest.
-        permissions = self._permissions(dict.fromkeys(rules, ""))
-        api.revoke_rules(self.client, self.group_ids[name], direction, permissions)
+        api.revoke_rules(self.client, self.group_ids[name], direction, self._permissions(rules))
 
     def describe_rules(self, name: str, direction: str, rules: dict[Any, str]) -> None:
         api.update_rule_descriptions(self.client, self.group_ids[name], direction, self._permissions(rules))
