@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.slipway.aws.plugins.module_utils._inventory import Unreadable
 from ansible_collections.slipway.aws.plugins.module_utils._inventory import find_problems
 from ansible_collections.slipway.aws.plugins.module_utils._inventory import merge_options
