@@ -1,0 +1,209 @@
+#!/usr/bin/python
+
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: project_resources_info
+version_added: 0.1.0
+short_description: All that a project has on AWS, by asking each service
+description:
+  - Lists the resources that carry a project's tags, and those that AWS cannot tag and that are named after it.
+  - Asks EC2 (networks, security groups, instances, volumes, snapshots, addresses, key pairs), S3, CloudFront, IAM and
+    Secrets Manager themselves, since the Resource Groups Tagging API also lists what is already gone, and lacks some.
+  - Instances that are terminated, or about to be, are left out.
+author: The slipway.aws developers (@slipway-aws)
+options:
+  project:
+    description: Value of the tag C(Project).
+    type: str
+    required: true
+  stage:
+    description: Value of the tag C(Stage).
+    type: str
+    required: true
+  name_prefix:
+    description:
+      - What cannot be tagged belongs to the project if its name is this, or begins with this and a dash or a slash.
+      - O(project) if not set, followed by a dash and O(stage) unless that is V(production).
+    type: str
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - slipway.aws._attributes.info
+"""
+
+EXAMPLES = r"""
+- name: See what a project has
+  slipway.aws.project_resources_info:
+    project: my-app
+    stage: production
+  register: found
+
+- name: Check that nothing but its snapshots is left
+  ansible.builtin.assert:
+    that: found.resources | rejectattr('type', 'equalto', 'snapshot') | length == 0
+"""
+
+RETURN = r"""
+resources:
+  description: The resources, in no particular order. Empty if there are none.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    service:
+      description: The service that has it.
+      type: str
+      returned: always
+      sample: ec2
+    type:
+      description: What it is.
+      type: str
+      returned: always
+      sample: instance
+    id:
+      description: Its id, or its name where the service knows no other.
+      type: str
+      returned: always
+      sample: i-0123456789abcdef0
+    name:
+      description: Its name; empty if it has none.
+      type: str
+      returned: always
+      sample: my-app-backend
+    arn:
+      description: Its ARN; empty where the service does not list one.
+      type: str
+      returned: always
+      sample: arn:aws:iam::123456789012:role/my-app-backend
+    state:
+      description: Its state; empty where there is none. A secret whose deletion is scheduled is V(deletion scheduled).
+      type: str
+      returned: always
+      sample: running
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ansible_collections.slipway.aws.plugins.module_utils._batch import gather
+from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
+from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
+from ansible_collections.slipway.aws.plugins.module_utils._project import api
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import EC2_KINDS
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import LIVING_INSTANCES
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import Ec2Kind
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import belongs_by_name
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import belongs_by_tags
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import ec2_resource
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import flatten_instances
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def find_ec2(client: Any, kind: Ec2Kind, tags: dict[str, str]) -> list[dict[str, str]]:
+    filters = LIVING_INSTANCES if kind.type == "instance" else {}
+    items = flatten_instances(api.list_ec2(client, kind.operation, tags, filters))
+    return [ec2_resource(kind, item, api.tags_of(item)) for item in items]
+
+
+def find_buckets(client: Any, tags: dict[str, str], prefix: str) -> list[dict[str, str]]:
+    # Their names begin as the project's does; asking every bucket of the account for its tags would be a call each.
+    names = [name for name in api.list_buckets(client, prefix) if belongs_by_name(name, prefix)]
+    tagged = gather(**{name: partial(api.get_bucket_tags, client, name) for name in names})
+    return [
+        resource("s3", "bucket", name, name=name, arn=f"arn:aws:s3:::{name}")
+        for name in names
+        # A run that was killed may have made the bucket, and not tagged it.
+        if "Project" not in (own := api.tags_of({"Tags": tagged[name]})) or belongs_by_tags(own, tags)
+    ]
+
+
+def find_distributions(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
+    listed = api.list_distributions(client)
+    tagged = gather(**{item["Id"]: partial(api.get_distribution_tags, client, item["ARN"]) for item in listed})
+    return [
+        resource("cloudfront", "distribution", item["Id"], name=item["Comment"], arn=item["ARN"], state=item["Status"])
+        for item in listed
+        if belongs_by_tags(api.tags_of({"Tags": tagged[item["Id"]]}), tags)
+    ]
+
+
+def find_cloudfront_helpers(client: Any, prefix: str) -> list[dict[str, str]]:
+    """Functions and the ways to reach an origin, which CloudFront cannot tag."""
+    functions = api.list_cloudfront(client, "list_functions", "FunctionList")
+    controls = api.list_cloudfront(client, "list_origin_access_controls", "OriginAccessControlList")
+    identities = api.list_cloudfront(
+        client, "list_cloud_front_origin_access_identities", "CloudFrontOriginAccessIdentityList"
+    )
+    found = [
+        resource("cloudfront", "function", item["Name"], name=item["Name"], arn=item["FunctionMetadata"]["FunctionARN"])
+        for item in functions
+    ]
+    found += [resource("cloudfront", "origin_access_control", item["Id"], name=item["Name"]) for item in controls]
+    found += [resource("cloudfront", "origin_access_identity", item["Id"], name=item["Comment"]) for item in identities]
+    return [item for item in found if belongs_by_name(item["name"], prefix)]
+
+
+def find_iam(client: Any, prefix: str) -> list[dict[str, str]]:
+    found = [resource("iam", "role", r["RoleName"], name=r["RoleName"], arn=r["Arn"]) for r in api.list_roles(client)]
+    found += [
+        resource("iam", "instance_profile", p["InstanceProfileName"], name=p["InstanceProfileName"], arn=p["Arn"])
+        for p in api.list_instance_profiles(client)
+    ]
+    return [item for item in found if belongs_by_name(item["name"], prefix)]
+
+
+def find_secrets(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        resource(
+            "secretsmanager",
+            "secret",
+            item["Name"],
+            name=item["Name"],
+            arn=item["ARN"],
+            state="deletion scheduled" if item.get("DeletedDate") else "",
+        )
+        for item in api.list_secrets(client)
+        if belongs_by_tags(api.tags_of(item), tags)
+    ]
+
+
+def run(module: AnsibleAWSModule) -> dict[str, Any]:
+    params = module.params
+    stage = "" if params["stage"] == "production" else f"-{params['stage']}"
+    prefix = params["name_prefix"] or f"{params['project']}{stage}"
+    tags = {"Project": params["project"], "Stage": params["stage"]}
+    ec2, s3, cloudfront, iam, secrets = map(module.client, ["ec2", "s3", "cloudfront", "iam", "secretsmanager"])
+    reads: dict[str, Callable[[], list[dict[str, str]]]] = {
+        kind.type: partial(find_ec2, ec2, kind, tags) for kind in EC2_KINDS
+    }
+    reads["bucket"] = partial(find_buckets, s3, tags, prefix)
+    reads["distribution"] = partial(find_distributions, cloudfront, tags)
+    reads["cloudfront"] = partial(find_cloudfront_helpers, cloudfront, prefix)
+    reads["iam"] = partial(find_iam, iam, prefix)
+    reads["secret"] = partial(find_secrets, secrets, tags)
+    return {"changed": False, "resources": [item for found in gather(**reads).values() for item in found]}
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            "project": {"type": "str", "required": True},
+            "stage": {"type": "str", "required": True},
+            "name_prefix": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, run)
+
+
+if __name__ == "__main__":
+    main()
