@@ -21,8 +21,23 @@ if TYPE_CHECKING:
     from typing import Any
 
 DENIED_CODES = frozenset(
-    ["AccessDenied", "AccessDeniedException", "AuthFailure", "Client.UnauthorizedOperation", "UnauthorizedOperation"]
+    [
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "Client.UnauthorizedOperation",
+        "UnauthorizedOperation",
+        "403",  # S3's answer to HEAD, which has no body
+    ]
 )
+
+# Where a permission is not named as its operation is.
+PERMISSIONS = {
+    ("s3", "CopyObject"): "PutObject",
+    ("s3", "DeleteObjects"): "DeleteObject",
+    ("s3", "HeadObject"): "GetObject",
+    ("s3", "ListObjectsV2"): "ListBucket",
+}
 
 
 def build_failure_message(description: str, service: str, error: Exception) -> str:
@@ -30,8 +45,9 @@ def build_failure_message(description: str, service: str, error: Exception) -> s
     response = getattr(error, "response", None) or {}
     if response.get("Error", {}).get("Code") not in DENIED_CODES:
         return f"Failed to {description}"
-    action = f"{service}:{getattr(error, 'operation_name', '*')}"
-    return f"Failed to {description}. Allow {action} to the identity that makes this call, then run again"
+    operation = getattr(error, "operation_name", "*")
+    permission = PERMISSIONS.get((service, operation), operation)
+    return f"Failed to {description}. Allow {service}:{permission} to the identity that makes this call, then run again"
 
 
 class AWSErrorHandler(_AmazonAWSErrorHandler):
