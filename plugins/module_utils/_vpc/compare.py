@@ -205,7 +205,8 @@ def build_network(params: dict[str, Any], region: str, names: dict[str, str]) ->
     public = gateway and any(subnet["public"] for subnet in subnets)
 
     def named(suffix: str = "") -> dict[str, str]:
-        return {**(params["tags"] or {}), "Name": f"{name}{suffix}"}
+        tags = {key: str(value) for key, value in (params["tags"] or {}).items()}
+        return {**tags, "Name": f"{name}{suffix}"}
 
     return {
         "cidr_block": normalise_cidr(params["cidr_block"])[1],
