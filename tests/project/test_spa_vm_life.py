@@ -106,9 +106,7 @@ def test_nothing_but_the_projects_own_distribution_is_let_in(lab, project, first
     finally:
         config["Enabled"] = False
         etag = cloudfront.get_distribution(Id=stranger["Distribution"]["Id"])["ETag"]
-        off = cloudfront.update_distribution(
-            Id=stranger["Distribution"]["Id"], IfMatch=etag, DistributionConfig=config
-        )
+        off = cloudfront.update_distribution(Id=stranger["Distribution"]["Id"], IfMatch=etag, DistributionConfig=config)
         cloudfront.delete_distribution(Id=stranger["Distribution"]["Id"], IfMatch=off["ETag"])
 
 
@@ -153,7 +151,9 @@ def test_a_good_release_is_deployed_under_load_without_a_failed_request(lab, pro
     before = project.ask("/api/v1/health").json()["release"]
     source = good_release(tmp_path / "backend")
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
-        run = lab.play("playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}}))
+        run = lab.play(
+            "playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}})
+        )
     run.expect_success()
     assert project.ask("/api/v1/health").json()["release"] != before
     assert load.result["requests"] > 200
@@ -164,7 +164,9 @@ def test_a_release_that_crashes_at_start_never_becomes_live(lab, project, first_
     before = project.ask("/api/v1/health").json()["release"]
     source = crash_at_start(tmp_path / "backend")
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
-        run = lab.play("playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}}))
+        run = lab.play(
+            "playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}})
+        )
     assert run.code != 0
     assert "planted crash" in run.output, run.output[-4000:]  # the last log lines say why
     assert load.result["failed"] == 0, load.result
@@ -209,7 +211,9 @@ def leftovers(lab) -> list[str]:
     left += [k["KeyName"] for k in ec2.describe_key_pairs()["KeyPairs"] if k["KeyName"].startswith("etf-portfolio")]
     left += [g["InternetGatewayId"] for g in ec2.describe_internet_gateways(Filters=mine)["InternetGateways"]]
     left += [b["Name"] for b in lab.client("s3").list_buckets()["Buckets"] if b["Name"].startswith("etf-portfolio")]
-    left += [r["RoleName"] for r in lab.client("iam").list_roles()["Roles"] if r["RoleName"].startswith("etf-portfolio")]
+    left += [
+        r["RoleName"] for r in lab.client("iam").list_roles()["Roles"] if r["RoleName"].startswith("etf-portfolio")
+    ]
     left += [s["Name"] for s in lab.client("secretsmanager").list_secrets()["SecretList"]]
     cloudfront = lab.client("cloudfront")
     left += [d["Id"] for d in cloudfront.list_distributions()["DistributionList"].get("Items", [])]
