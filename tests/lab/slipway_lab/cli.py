@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from slipway_lab import config as configuration
 from slipway_lab import delays
+from slipway_lab import images
 from slipway_lab import names
 from slipway_lab import network
 from slipway_lab import provision
@@ -86,6 +87,7 @@ def start(name: str, hosts: bool, delay: str) -> None:
         provision.install_packages(hosts, say)
         if hosts:
             provision.prepare_machine(say)
+            images.build(say)
         config = configuration.Config(name, network.claim_number(), hosts, delay)
         config.save()
         network.up(config.number)
@@ -258,7 +260,15 @@ def main(arguments: list[str] | None = None) -> int:
                 from slipway_lab import server
 
                 server.serve(_existing(options.name))
-    except (LabError, CommandError, provision.ProvisionError, RuntimeError, ValueError, FileNotFoundError) as error:
+    except (
+        LabError,
+        CommandError,
+        images.ImageError,
+        provision.ProvisionError,
+        RuntimeError,
+        ValueError,
+        FileNotFoundError,
+    ) as error:
         say(f"lab: {error}")
         return 1
     return 0

@@ -12,9 +12,16 @@ class CommandError(RuntimeError):
     pass
 
 
+class CommandTimeout(CommandError):
+    pass
+
+
 def run(*argv: str, stdin: str | None = None, check: bool = True, timeout: float = 120) -> str:
     """The standard output of a program; CommandError with what it said on standard error if it fails."""
-    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+    try:
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise CommandTimeout(f"{' '.join(argv[:6])} took longer than {timeout:.0f} s") from error
     if check and done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
         raise CommandError(f"{' '.join(argv[:6])} failed with status {done.returncode}: {said}")

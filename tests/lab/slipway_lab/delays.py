@@ -49,10 +49,14 @@ class Delays:
 
     def after(self, event: str, callback: Callable[[], None]) -> None:
         """Call back when event is over: before this returns if that takes no time, else from a thread."""
-        seconds = self.seconds(event)
-        if not seconds:
-            callback()
-            return
-        timer = threading.Timer(seconds, callback)
-        timer.daemon = True
-        timer.start()
+        later(self.seconds(event), callback)
+
+
+def later(seconds: float, callback: Callable[[], None]) -> None:
+    """Call back after seconds from a thread, or, if there are none, before this returns."""
+    if seconds <= 0:
+        callback()
+        return
+    timer = threading.Timer(seconds, callback)
+    timer.daemon = True
+    timer.start()

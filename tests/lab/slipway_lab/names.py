@@ -69,49 +69,31 @@ def write_hosts_block(number: int, lines: Iterable[str], path: Path = HOSTS_FILE
 
 
 class Names:
-    """Names and their addresses: as the public sees them, and as hosts inside the lab do.
-
-    AWS answers an instance's public name with its private address when asked from its own network.
-    """
+    """Names and their addresses, as the public (the edge included) sees them."""
 
     def __init__(self, number: int, hosts_file: Path = HOSTS_FILE) -> None:
         self._number = number
         self._hosts_file = hosts_file
         self._lock = threading.RLock()
-        self._public: dict[str, str] = {}
-        self._inside: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
 
-    def publish(self, name: str, address: str, inside: str | None = None) -> None:
-        """Make name resolve to address, and to inside (if that is another one) for the lab's hosts."""
-        name = _normalised(name)
+    def publish(self, name: str, address: str) -> None:
+        """Make name resolve to address; a leftmost label * stands for any, but not on the controller."""
         with self._lock:
-            self._public[name] = address
-            self._inside[name] = inside or address
+            self._addresses[_normalised(name)] = address
             self._write()
-
-    def publish_inside(self, name: str, address: str) -> None:
-        """A name that only hosts can resolve, as an instance's private name."""
-        with self._lock:
-            self._inside[_normalised(name)] = address
 
     def withdraw(self, name: str) -> None:
-        name = _normalised(name)
         with self._lock:
-            self._public.pop(name, None)
-            self._inside.pop(name, None)
-            self._write()
+            if self._addresses.pop(_normalised(name), None):
+                self._write()
 
     def resolve(self, name: str) -> str | None:
-        """The address of name as the public (the edge included) sees it."""
-        return _look_up(self._public, name)
-
-    def resolve_inside(self, name: str) -> str | None:
-        """The address of name as hosts in the lab see it."""
-        return _look_up(self._inside, name)
+        return look_up(self._addresses, name)
 
     def _write(self) -> None:
         # /etc/hosts knows no wildcards.
-        lines = [f"{address} {name}" for name, address in sorted(self._public.items()) if not name.startswith("*.")]
+        lines = [f"{address} {name}" for name, address in sorted(self._addresses.items()) if not name.startswith("*.")]
         write_hosts_block(self._number, lines, self._hosts_file)
 
 
@@ -119,7 +101,7 @@ def _normalised(name: str) -> str:
     return name.rstrip(".").lower()
 
 
-def _look_up(names: dict[str, str], name: str) -> str | None:
+def look_up(names: dict[str, str], name: str) -> str | None:
     """The exact name's address, else that of the wildcard that covers it most closely."""
     name = _normalised(name)
     if name in names:

@@ -226,7 +226,7 @@ def remove_vpc(number: int, vpc_id: str) -> None:
     run("ip", "netns", "delete", vpc_namespace(number, vpc_id), check=False)
 
 
-def add_host(number: int, vpc_id: str, instance_id: str, private_address: str) -> None:
+def add_host(number: int, vpc_id: str, instance_id: str, private_address: str, mac_address: str) -> None:
     """A namespace for a host that knows its private address only, joined to its VPC's."""
     vpc, host, interface = (
         vpc_namespace(number, vpc_id),
@@ -243,6 +243,7 @@ route add {private_address}/32 dev {interface}
     )
     _ip(
         f"""link set lo up
+link set eth0 address {mac_address}
 addr add {private_address}/32 dev eth0
 link set eth0 up
 route add default via {addresses.HOST_GATEWAY} dev eth0 onlink

@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import signal
+import socketserver
 import threading
 import time
 import traceback
@@ -26,7 +27,9 @@ from slipway_lab import network
 from slipway_lab import principals
 from slipway_lab.ca import Authority
 from slipway_lab.delays import Delays
+from slipway_lab.dns import Upstream
 from slipway_lab.journal import Journal
+from slipway_lab.journal import is_mutating
 from slipway_lab.names import Names
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # The parts of the lab with an install(lab), called before the first request, in this order.
-EXTENSIONS = ("slipway_lab.aws.ec2", "slipway_lab.aws.ssm", "slipway_lab.aws.s3", "slipway_lab.aws.cloudfront")
+EXTENSIONS = ("slipway_lab.aws.ssm", "slipway_lab.aws.s3", "slipway_lab.aws.cloudfront")
 # Those with a serve(lab), which starts threads and returns.
 SERVERS = ("slipway_lab.edge",)
 
@@ -79,7 +82,7 @@ class Application:
             chunks, status, headers = run_wsgi_app(self._emulator, environ, buffered=True)
             answer = int(status.split()[0]), dict(headers), b"".join(chunks)
             for service, callback in self._after_call:
-                if service == call.service:
+                if service == call.service and is_mutating(call.operation):
                     callback()
             return answer
         except NotImplementedError as error:
@@ -125,10 +128,14 @@ def _request_handler() -> type:
 
         protocol_version = "HTTP/1.1"
         timeout = 120
+        # An answer leaves in one piece, and at once.
+        wbufsize = -1
+        disable_nagle_algorithm = True
 
         def run_wsgi(self) -> None:
             if self.headers.get("Expect", "").lower() == "100-continue":
                 self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.wfile.flush()
             environ = self.make_environ()
             chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
             body = environ["wsgi.input"].read(*([] if chunked else [int(environ.get("CONTENT_LENGTH") or 0)]))
@@ -152,6 +159,7 @@ def _request_handler() -> type:
             self.end_headers()
             if not bodiless:
                 self.wfile.write(body)
+            self.wfile.flush()
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             log.debug("%s %s %s", self.command, self.path, code)
@@ -168,6 +176,11 @@ class HttpsServer(ThreadedWSGIServer):
         # Tells the application that it is reached by https. The listening socket itself stays plain.
         self.ssl_context = tls
 
+    def server_bind(self) -> None:
+        # Not HTTPServer's, which asks the DNS for the name of its address.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, client = super().get_request()
         # The handshake is left to the connection's own thread: a slow client must not keep others waiting.
@@ -177,23 +190,33 @@ class HttpsServer(ThreadedWSGIServer):
         log.debug("connection from %s: %s", client_address, traceback.format_exc(limit=1))
 
 
-def _install(lab: Lab, config: Config) -> Application:
+def _install(lab: Lab, config: Config, upstream: Upstream | None) -> Application:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
     from moto.moto_server.werkzeug_app import create_backend_app
 
+    from slipway_lab.aws import ec2
     from slipway_lab.aws import iam
 
     application = Application(lab, DomainDispatcherApplication(create_backend_app))
     iam.install(lab, config.access_key_id, config.secret_access_key)
+    compute = ec2.install(lab, upstream)
+    application.after_mutating("ec2", compute.fabric.follow)
     for name in EXTENSIONS:
         module = _import_if_written(name)
         if hasattr(module, "install"):
-            module.install(lab)
+            _tolerated(module.install, lab)
     return application
 
 
 def _import_if_written(name: str) -> Any:
     return importlib.import_module(name) if importlib.util.find_spec(name) else None
+
+
+def _tolerated(action, lab):  # TEMPORARY
+    try:
+        action(lab)
+    except ImportError:
+        log.exception("part of the lab is not written yet")
 
 
 def _is_aws_name(name: str) -> bool:
@@ -208,6 +231,8 @@ def serve(config: Config) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     began = time.monotonic()
+    # Made here, so that it stays outside.
+    upstream = Upstream() if config.hosts else None
     network.enter(network.lab_namespace(config.number))
     lab = context.Lab(
         name=config.name,
@@ -220,12 +245,12 @@ def serve(config: Config) -> None:
         hosts=config.hosts,
     )
     context.set_current(lab)
-    application = _install(lab, config)
+    application = _install(lab, config, upstream)
     https = HttpsServer(lab.api_address, application, lab.ca.server_context([lab.api_address], _is_aws_name))
     for name in SERVERS:
         module = _import_if_written(name)
         if hasattr(module, "serve"):
-            module.serve(lab)
+            _tolerated(module.serve, lab)
     threading.Thread(target=https.serve_forever, kwargs={"poll_interval": 3600}, daemon=True).start()
     log.info("The lab %s answers at %s after %.1f s", lab.name, config.url, time.monotonic() - began)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})

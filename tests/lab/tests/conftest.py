@@ -1,0 +1,105 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.config
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
+class ManualDelays:
+    """Delays that end when the test says so."""
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[str, Any]] = []
+
+    def seconds(self, event: str) -> float:
+        return 1.0
+
+    def after(self, event: str, callback: Any) -> None:
+        self._pending.append((event, callback))
+
+    def end(self, event: str | None = None) -> None:
+        """End all that is pending, or all of one kind, in the order in which it began."""
+        due = [pending for pending in self._pending if event in (None, pending[0])]
+        self._pending = [pending for pending in self._pending if pending not in due]
+        for _, callback in due:
+            callback()
+
+
+class Emulator:
+    """The API of a lab without hosts and network, on a loopback port."""
+
+    def __init__(self, lab: Any, url: str, credentials: dict[str, str]) -> None:
+        self.lab = lab
+        self.url = url
+        self.credentials = credentials
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client of the lab's administrator, or with the credentials in options."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            config=botocore.config.Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+            **(self.credentials | options),
+        )
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+    from moto.moto_server.werkzeug_app import create_backend_app
+    from slipway_lab import context
+    from slipway_lab import names
+    from slipway_lab.aws import cloudfront
+    from slipway_lab.aws import iam
+    from slipway_lab.aws import s3
+    from slipway_lab.ca import Authority
+    from slipway_lab.context import Lab
+    from slipway_lab.delays import Delays
+    from slipway_lab.journal import Journal
+    from slipway_lab.names import Names
+    from slipway_lab.server import Application
+    from werkzeug.serving import make_server
+
+    directory = tmp_path_factory.mktemp("lab")
+    hosts_file = directory / "hosts"
+    hosts_file.touch()
+    names.LOCK_FILE = directory / "names.lock"
+    lab = Lab(
+        name="unit",
+        number=250,
+        directory=directory,
+        delays=Delays("off"),
+        names=Names(250, hosts_file),
+        ca=Authority(directory, "unit"),
+        journal=Journal(),
+        hosts=False,
+    )
+    lab.api_address = lab.edge_address = "127.0.0.1"
+    context.set_current(lab)
+    key, secret = "AKIA" + secrets.token_hex(8).upper(), secrets.token_hex(20)
+    iam.install(lab, key, secret)
+    s3.install(lab)
+    cloudfront.install(lab)
+    server = make_server(
+        "127.0.0.1", 0, Application(lab, DomainDispatcherApplication(create_backend_app)), threaded=True
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Emulator(
+        lab,
+        f"http://127.0.0.1:{server.server_port}",
+        {"aws_access_key_id": key, "aws_secret_access_key": secret},
+    )
+    server.shutdown()
