@@ -14,7 +14,8 @@ description:
   - Creates, updates, publishes and deletes a CloudFront Function, a small piece of JavaScript that runs in CloudFront
     when a request arrives or a response leaves.
   - A function has two stages. What is written goes to C(DEVELOPMENT); publishing copies it to C(LIVE), which is what
-    distributions run. The code and settings of both are compared, so a run that was interrupted in between is finished by
+    distributions run. The code and settings of both are compared, so a run that was interrupted in between is finished
+      by
     the next one.
 author:
   - The slipway.aws developers (@slipway-aws)

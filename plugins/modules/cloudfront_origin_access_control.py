@@ -13,7 +13,8 @@ short_description: Manage an origin access control of CloudFront
 description:
   - Creates, updates and deletes an origin access control (OAC), by which CloudFront signs its requests to an origin, so
     that the origin can refuse everyone else.
-  - The distribution refers to it by its ID (M(slipway.aws.cloudfront_site)), and the bucket policy lets the distribution
+  - The distribution refers to it by its ID (M(slipway.aws.cloudfront_site)), and the bucket policy lets the
+    distribution
     in (M(slipway.aws.cloudfront_bucket_policy)).
 author:
   - The slipway.aws developers (@slipway-aws)

@@ -12,16 +12,19 @@ version_added: 0.1.0
 short_description: Manage an origin access identity of CloudFront
 description:
   - Creates and deletes an origin access identity (OAI), the older way to let only CloudFront read an S3 bucket.
-  - For something new use M(slipway.aws.cloudfront_origin_access_control), which also works with KMS encryption and lets a
+  - For something new use M(slipway.aws.cloudfront_origin_access_control), which also works with KMS encryption and lets
+    a
     bucket name the distribution that may read it.
-  - In contrast to M(community.aws.cloudfront_origin_access_identity) it has a check mode, and it finds the identity again
+  - In contrast to M(community.aws.cloudfront_origin_access_identity) it has a check mode, and it finds the identity
+    again
     by its name.
 author:
   - The slipway.aws developers (@slipway-aws)
 options:
   name:
     description:
-      - Name of the identity. CloudFront has no names for identities; this one is kept as its comment and caller reference.
+      - Name of the identity. CloudFront has no names for identities; this one is kept as its comment and caller
+        reference.
     type: str
     required: true
   state:

@@ -487,7 +487,7 @@ def main() -> None:
             "versioning": flag,
             "encryption": {"type": "str", "choices": ["AES256", "aws:kms", "aws:kms:dsse"], "default": "AES256"},
             "kms_key_id": {"type": "str"},
-            "bucket_key_enabled": {"type": "bool", "default": True, "no_log": False},
+            "bucket_key_enabled": flag,
             "public_access_block": {
                 "type": "dict",
                 "default": {},
