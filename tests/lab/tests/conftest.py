@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 import threading
@@ -15,6 +16,8 @@ import botocore.config
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+# Read by the emulator when it is imported.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 
 class ManualDelays:
@@ -51,6 +54,7 @@ class Emulator:
             service,
             endpoint_url=self.url,
             region_name="us-east-1",
+            verify=str(self.lab.ca.certificate_file),
             config=botocore.config.Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
             **(self.credentials | options),
         )
@@ -60,6 +64,8 @@ class Emulator:
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
     from moto.moto_server.werkzeug_app import create_backend_app
+    from werkzeug.serving import make_server
+
     from slipway_lab import context
     from slipway_lab import names
     from slipway_lab.aws import cloudfront
@@ -71,7 +77,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     from slipway_lab.journal import Journal
     from slipway_lab.names import Names
     from slipway_lab.server import Application
-    from werkzeug.serving import make_server
+    from slipway_lab.server import _request_handler
 
     directory = tmp_path_factory.mktemp("lab")
     hosts_file = directory / "hosts"
@@ -94,12 +100,17 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     s3.install(lab)
     cloudfront.install(lab)
     server = make_server(
-        "127.0.0.1", 0, Application(lab, DomainDispatcherApplication(create_backend_app)), threaded=True
+        "127.0.0.1",
+        0,
+        Application(lab, DomainDispatcherApplication(create_backend_app)),
+        threaded=True,
+        request_handler=_request_handler(),
+        ssl_context=lab.ca.server_context(["127.0.0.1"]),
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Emulator(
         lab,
-        f"http://127.0.0.1:{server.server_port}",
+        f"https://127.0.0.1:{server.server_port}",
         {"aws_access_key_id": key, "aws_secret_access_key": secret},
     )
     server.shutdown()
