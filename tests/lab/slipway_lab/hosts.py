@@ -223,7 +223,7 @@ class Hosts:
     def remove_volume(self, instance_id: str, volume_id: str) -> None:
         entry = self._volumes.get(instance_id, {}).pop(volume_id, None)
         if entry:
-            self._in_host(instance_id, "remove-volume", volume_id, entry[1])
+            self._in_host(instance_id, "remove-volume", volume_id, entry[0].numbers, entry[1])
 
     def _in_host(self, instance_id: str, program: str, *arguments: str) -> None:
         process = self._processes.get(instance_id)

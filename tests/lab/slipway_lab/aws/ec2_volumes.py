@@ -16,6 +16,7 @@ from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
 from slipway_lab.aws import ec2_errors
 from slipway_lab.aws.patching import wraps
+from slipway_lab.commands import CommandError
 
 if TYPE_CHECKING:
     from typing import Any
@@ -123,7 +124,11 @@ def _install_attachments(compute: Compute) -> None:
         result = original()
         attachment = volume.attachment
         attachment.status = "attaching"
-        connect(compute, volume, instance.id)
+        try:
+            connect(compute, volume, instance.id)
+        except CommandError:
+            self.ec2_backend.detach_volume(volume.id, instance.id, attachment.device)
+            raise
         compute.lab.delays.after("volume_attaching", lambda: _set_status(attachment, "attaching", "attached"))
         return result
 
@@ -131,7 +136,8 @@ def _install_attachments(compute: Compute) -> None:
     def respond_detach(original: Any, self: Any) -> Any:
         volume = self.ec2_backend.get_volume(self._get_param("VolumeId"))
         attachment = volume.attachment
-        if attachment is None:
+        named = self._get_param("InstanceId")
+        if attachment is None or (named and named != attachment.instance.id):
             raise ec2_errors.incorrect_state(f"Volume '{volume.id}' is in the 'available' state.")
         instance = attachment.instance
         if is_root(volume) and instance.state != "stopped":
@@ -141,8 +147,11 @@ def _install_attachments(compute: Compute) -> None:
             attachment.status = "busy"
             _detach_when_free(compute, volume, attachment)
             return _detaching(attachment)
+        # Not the emulator's own answer, which wants the instance named; AWS knows where a volume is attached.
         disconnect(compute, volume.id, instance.id)
-        return original()
+        volume.ec2_backend.detach_volume(volume.id, instance.id, attachment.device)
+        attachment.status = "detaching"
+        return _detaching(attachment)
 
 
 def _set_status(attachment: VolumeAttachment, before: str, after: str) -> None:
