@@ -5,22 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated
 from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from fastapi import Depends
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import create_engine
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.orm import Session
 
 from app.settings import get_settings
 
@@ -62,20 +58,6 @@ def for_writing(engine: Engine) -> Engine:
 @cache
 def get_engine() -> Engine:
     return make_engine(get_settings().database_url)
-
-
-def _reading() -> Iterator[Session]:
-    with Session(get_engine()) as session:
-        yield session
-
-
-def _writing() -> Iterator[Session]:
-    with Session(for_writing(get_engine())) as session:
-        yield session
-
-
-Reading = Annotated[Session, Depends(_reading)]
-Writing = Annotated[Session, Depends(_writing)]
 
 
 @cache

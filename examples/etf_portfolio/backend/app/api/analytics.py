@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from sqlalchemy import select
 
 from app import __version__
-from app.database import Reading
+from app.api.sessions import Reading
 from app.models import Transaction
 from app.portfolio import build_portfolio
 from app.schemas import PositionOut

@@ -20,8 +20,8 @@ from sqlalchemy import func
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import Reading
-from app.database import Writing
+from app.api.sessions import Reading
+from app.api.sessions import Writing
 from app.models import Instrument
 from app.models import Transaction
 from app.portfolio import OversoldError

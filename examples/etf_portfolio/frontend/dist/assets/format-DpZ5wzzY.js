@@ -1,0 +1,1 @@
+var e=new Intl.NumberFormat(`en`,{minimumFractionDigits:2,maximumFractionDigits:2}),t=new Intl.NumberFormat(`en`,{maximumFractionDigits:6}),n=new Intl.NumberFormat(`en`,{style:`percent`,maximumFractionDigits:1}),r=t=>e.format(Number(t)),i=e=>t.format(Number(e)),a=e=>n.format(e);export{a as n,i as r,r as t};
