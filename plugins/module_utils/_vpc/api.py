@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_specifications
 
-from ansible_collections.slipway.aws.plugins.module_utils._ec2.errors import NOT_YET_VISIBLE
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.api import retry
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.api import retry_until_visible
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.errors import EC2ErrorHandler
 
 if TYPE_CHECKING:
     from typing import Any
-
-retry = AWSRetry.jittered_backoff()
-retry_until_visible = AWSRetry.jittered_backoff(catch_extra_error_codes=NOT_YET_VISIBLE)
 
 
 def _read(client: Any, operation: str, key: str, filters: dict[str, str]) -> list[dict[str, Any]]:
@@ -229,15 +225,3 @@ def revoke_rules(client: Any, group_id: str, direction: str, permissions: list[d
 def update_rule_descriptions(client: Any, group_id: str, direction: str, permissions: list[dict[str, Any]]) -> None:
     update = getattr(client, f"update_security_group_rule_descriptions_{direction}")
     update(GroupId=group_id, IpPermissions=permissions)
-
-
-@EC2ErrorHandler.common_error_handler("tag {resource_id}")
-@retry_until_visible
-def create_tags(client: Any, resource_id: str, tags: dict[str, str]) -> None:
-    client.create_tags(Resources=[resource_id], Tags=ansible_dict_to_boto3_tag_list(tags))
-
-
-@EC2ErrorHandler.common_error_handler("remove tags {keys} from {resource_id}")
-@retry_until_visible
-def delete_tags(client: Any, resource_id: str, keys: list[str]) -> None:
-    client.delete_tags(Resources=[resource_id], Tags=[{"Key": key} for key in keys])

@@ -11,7 +11,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Er
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
 
 from ansible_collections.slipway.aws.plugins.module_utils._batch import gather
-from ansible_collections.slipway.aws.plugins.module_utils._ec2.api import list_managed_prefix_lists
+from ansible_collections.slipway.aws.plugins.module_utils._ec2 import api as ec2_api
 from ansible_collections.slipway.aws.plugins.module_utils._vpc import api
 from ansible_collections.slipway.aws.plugins.module_utils._vpc.compare import remaining_contents
 from ansible_collections.slipway.aws.plugins.module_utils._vpc.rules import build_permissions
@@ -27,7 +27,7 @@ def read_network(client: Any, name: str) -> dict[str, Any]:
     """All that normalise_network() needs; "vpc" is None if there is no VPC of that name."""
     read = gather(
         vpcs=lambda: api.list_vpcs(client, name),
-        prefix_lists=lambda: list_managed_prefix_lists(client),
+        prefix_lists=lambda: ec2_api.list_managed_prefix_lists(client),
     )
     vpcs = read["vpcs"]
     if len(vpcs) > 1:
@@ -176,10 +176,10 @@ class NetworkWriter:
                         api.revoke_rules(self.client, group["GroupId"], direction, group[key])
 
     def create_tags(self, key: str, tags: dict[str, str]) -> None:
-        api.create_tags(self.client, self._tagged_id(key), tags)
+        ec2_api.create_tags(self.client, self._tagged_id(key), tags)
 
     def delete_tags(self, key: str, keys: list[str]) -> None:
-        api.delete_tags(self.client, self._tagged_id(key), keys)
+        ec2_api.delete_tags(self.client, self._tagged_id(key), keys)
 
     def _tagged_id(self, key: str) -> str:
         kind, _separator, name = key.partition(":")
