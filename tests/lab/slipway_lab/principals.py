@@ -31,13 +31,20 @@ class UnknownCredentials(Exception):
 
 
 def of(access_key: str | None) -> dict[str, Any]:
-    """The principal that owns an access key: arn, account, type, role_name, instance_id.
+    """The principal that owns an access key: arn, account, type, role_arn, role_name, instance_id.
 
     type is root (the lab's administrator), user, assumed-role, or anonymous (no key at all, or one that the lab
     did not hand out). role_name and instance_id are None unless a role, or an instance in it, is meant.
     """
     account = context.current().account_id
-    principal = {"arn": "anonymous", "account": None, "type": "anonymous", "role_name": None, "instance_id": None}
+    principal = {
+        "arn": "anonymous",
+        "account": None,
+        "type": "anonymous",
+        "role_arn": None,
+        "role_name": None,
+        "instance_id": None,
+    }
     if not access_key:
         return principal
     role = _assumed_role(access_key)
@@ -46,6 +53,7 @@ def of(access_key: str | None) -> dict[str, Any]:
             "arn": role.arn,
             "account": role.account_id,
             "type": "assumed-role",
+            "role_arn": role.role_arn,
             "role_name": role.role_arn.rpartition("/")[2],
             "instance_id": role.session_name if role.session_name.startswith("i-") else None,
         }

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.test import run_wsgi_app
 
+from slipway_lab import authorisation
 from slipway_lab import calls
 from slipway_lab import config as configuration
 from slipway_lab import context
@@ -66,18 +67,18 @@ class Application:
             return self._control(environ, start_response)
         call = calls.read_call(environ)
         principal = principals.of(call.access_key)
-        status, headers, body = self._answer(call, environ)
+        status, headers, body = self._answer(call, principal, environ)
         error = calls.error_code(body, headers) if status >= 400 else None
         self._lab.journal.record(call.service, call.operation, status, error, principal["arn"])
         start_response(f"{status} ", list(headers.items()))
         return [body]
 
-    def _answer(self, call: calls.ApiCall, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    def _answer(
+        self, call: calls.ApiCall, principal: dict[str, Any], environ: dict[str, Any]
+    ) -> tuple[int, dict[str, str], bytes]:
         try:
             principals.check(call.access_key, call.session_token)
-        except principals.UnknownCredentials as error:
-            return _refusal(call.service, 403, error.code, str(error))
-        try:
+            authorisation.authorise(call, principal)
             environ["wsgi.input"].seek(0)
             chunks, status, headers = run_wsgi_app(self._emulator, environ, buffered=True)
             answer = int(status.split()[0]), dict(headers), b"".join(chunks)
@@ -85,6 +86,10 @@ class Application:
                 if service == call.service and is_mutating(call.operation):
                     callback()
             return answer
+        except principals.UnknownCredentials as error:
+            return _refusal(call.service, 403, error.code, str(error))
+        except authorisation.Denied as error:
+            return _refusal(call.service, error.status, error.code, str(error))
         except NotImplementedError as error:
             message = f"The lab does not know {call.service} {call.operation}: {error}"
             log.warning(message)

@@ -1,0 +1,143 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# Whether a caller may make a call, from the policies of its role or user. S3 is not judged here: its buckets' policies
+# have a say as well (aws/s3 decides).
+
+from __future__ import annotations
+
+import gzip
+import logging
+from typing import TYPE_CHECKING
+
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import determine_request_protocol
+from moto.core.routing import get_service_router
+from moto.core.utils import get_service_model
+from moto.secretsmanager.models import secretsmanager_backends
+
+from slipway_lab import iam_policy
+from slipway_lab.aws import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from slipway_lab.calls import ApiCall
+
+log = logging.getLogger(__name__)
+
+# The first part of an action's name, where it is not the name of the service's model.
+_PREFIXES = {"elbv2": "elasticloadbalancing", "sesv2": "ses", "stepfunctions": "states"}
+# Anybody may ask who they are.
+_FREE = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
+
+
+class Denied(Exception):
+    """AWS's refusal, in the words and with the code of the service."""
+
+    def __init__(self, service: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = _REFUSALS.get(service, (403, "AccessDenied"))
+
+
+_REFUSALS = {"ec2": (403, "UnauthorizedOperation")} | dict.fromkeys(
+    ("secretsmanager", "ssm", "logs", "dynamodb", "ecs", "ecr", "events", "kms", "stepfunctions", "cloudtrail"),
+    (400, "AccessDeniedException"),
+)
+
+
+def authorise(call: ApiCall, principal: dict[str, Any]) -> None:
+    """Raise Denied if the caller's policies do not allow the call."""
+    if principal["type"] not in ("assumed-role", "user") or (call.service, call.operation) in _FREE:
+        return
+    if call.service == "s3":
+        return
+    action = f"{_PREFIXES.get(call.service, call.service)}:{call.operation}"
+    parameters = _parameters(call)
+    policies = identity.policies(principal)
+    limit = identity.boundary(principal)
+    for resource in resources(call, principal["account"], parameters):
+        request = iam_policy.Request(
+            principal=iam_policy.Principal.of(principal),
+            action=action,
+            resource=resource,
+            context=conditions(call, principal, parameters),
+        )
+        decision = iam_policy.is_allowed(request, policies)
+        if decision and limit is not None:
+            decision = iam_policy.is_allowed(request, [limit])
+        if not decision:
+            raise Denied(call.service, decision.message(request))
+
+
+def conditions(call: ApiCall, principal: dict[str, Any], parameters: dict[str, Any]) -> dict[str, str]:
+    """The condition keys of a call."""
+    keys = {
+        "aws:SecureTransport": "true",
+        "aws:SourceIp": call.request.remote_addr or "",
+        "aws:RequestedRegion": call.region,
+        "aws:PrincipalArn": principal.get("role_arn") or principal["arn"],
+        "aws:PrincipalAccount": principal["account"],
+    }
+    if call.service == "cloudwatch" and "Namespace" in parameters:
+        keys["cloudwatch:namespace"] = parameters["Namespace"]
+    return keys
+
+
+def _parameters(call: ApiCall) -> dict[str, Any]:
+    """The call's parameters by the names of the service's model."""
+    model = get_service_model(call.service)
+    if call.operation not in model.operation_names:
+        return {}
+    request = call.request
+    protocol = determine_request_protocol(model, request.content_type)
+    body = request.get_data()
+    if request.content_encoding == "gzip":
+        body = gzip.decompress(body)
+    _, in_path = get_service_router(call.service).match(request)
+    return PROTOCOL_PARSERS[protocol](model.operation_model(call.operation)).parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": body,
+            "url_path": request.path,
+            "url_params": in_path,
+        }
+    )
+
+
+def resources(call: ApiCall, account: str, parameters: dict[str, Any]) -> list[str]:
+    """The ARNs of what a call is about; all of them must be allowed. "*" where the lab does not tell them apart."""
+    prefix = f"arn:aws:{call.service}:{call.region}:{account}"
+    match call.service:
+        case "secretsmanager":
+            found = [_secret(call, account, prefix, parameters)]
+        case "ssm":
+            names = parameters.get("Names") or [parameters.get("Name") or parameters.get("Path")]
+            found = [f"{prefix}:parameter/{name.lstrip('/')}" for name in names if name]
+        case "logs":
+            group, stream = parameters.get("logGroupName"), parameters.get("logStreamName") or ""
+            found = [f"{prefix}:log-group:{group or parameters.get('logGroupNamePrefix', '')}:log-stream:{stream}"]
+        case "cloudfront":
+            found = _distributions(account, parameters)
+        case "sts":
+            found = [parameters.get("RoleArn")]
+        case _:
+            found = []
+    return [resource for resource in found if resource] or ["*"]
+
+
+def _secret(call: ApiCall, account: str, prefix: str, parameters: dict[str, Any]) -> str | None:
+    name = parameters.get("SecretId") or parameters.get("Name")
+    if name is None or name.startswith("arn:"):
+        return name
+    secrets = secretsmanager_backends[account][call.region].secrets
+    # A secret's ARN ends in random characters; one that does not exist has none yet.
+    return secrets[name].arn if name in secrets else f"{prefix}:secret:{name}"
+
+
+def _distributions(account: str, parameters: dict[str, Any]) -> Iterable[str]:
+    distribution = parameters.get("DistributionId") or parameters.get("Id")
+    return [f"arn:aws:cloudfront::{account}:distribution/{distribution}"] if distribution else []
