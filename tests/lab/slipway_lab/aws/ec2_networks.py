@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 from moto.ec2.models.internet_gateways import InternetGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.security_groups import SecurityGroups
@@ -61,6 +63,7 @@ def groups_that_name(backend: Any, group: SecurityGroup) -> list[str]:
 
 def install() -> None:
     _install_dependencies()
+    _install_rule_descriptions()
     _install_rule_quota()
 
 
@@ -105,6 +108,31 @@ def _install_dependencies() -> None:
         vpc = original(vpc_id)
         self.groups.pop(vpc_id, None)
         return vpc
+
+
+def _install_rule_descriptions() -> None:
+    """A rule that names a prefix list keeps its description, which the emulator drops."""
+
+    @wraps(SecurityGroupRule, "__init__")
+    def init(original: Any, self: Any, *arguments: Any, **options: Any) -> None:
+        original(*arguments, **options)
+        given = inspect.signature(original).bind(*arguments, **options).arguments.get("prefix_list_id")
+        self.prefix_list_description = (given or {}).get("Description")
+
+    @wraps(SecurityGroup, "_flattened_rules")
+    def flattened(original: Any, self: Any, rules: list[Any]) -> Any:
+        views = original(rules)
+        for view in views:
+            for entry in view.prefix_list_ids:
+                for rule in rules:
+                    same_port = (rule.ip_protocol, rule.from_port, rule.to_port) == (
+                        view.ip_protocol,
+                        view.from_port,
+                        view.to_port,
+                    )
+                    if same_port and rule.prefix_list_id == entry["PrefixListId"] and rule.prefix_list_description:
+                        entry["Description"] = rule.prefix_list_description
+        return views
 
 
 def _install_rule_quota() -> None:
