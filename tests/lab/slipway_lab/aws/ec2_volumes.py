@@ -50,6 +50,8 @@ def _install_volumes(compute: Compute) -> None:
     @wraps(ElasticBlockStore, "create_volume")
     def respond(original: Any, self: Any) -> Any:
         result = original()
+        # EC2 tells it of every volume: empty if it was made from none.
+        result.result.snapshot_id = result.result.snapshot_id or ""
         materialise(compute, result.result)
         return result
 
