@@ -41,6 +41,11 @@ def install(compute: Compute) -> None:
     Volume.status = property(
         lambda self: "in-use" if self.attachment else "creating" if self.__dict__.get("creating") else "available"
     )
+    # EC2 tells the snapshot of every volume, empty if it was made from none.
+    Volume.snapshot_id = property(
+        lambda self: self.__dict__.get("snapshot_id") or "",
+        lambda self, value: self.__dict__.update(snapshot_id=value),
+    )
     _install_volumes(compute)
     _install_attachments(compute)
     _install_snapshots(compute)
@@ -50,8 +55,6 @@ def _install_volumes(compute: Compute) -> None:
     @wraps(ElasticBlockStore, "create_volume")
     def respond(original: Any, self: Any) -> Any:
         result = original()
-        # EC2 tells it of every volume: empty if it was made from none.
-        result.result.snapshot_id = result.result.snapshot_id or ""
         materialise(compute, result.result)
         return result
 
