@@ -33,10 +33,24 @@ DENIED_CODES = frozenset(
 
 # Where a permission is not named as its operation is.
 PERMISSIONS = {
+    ("cloudfront", "CreateDistributionWithTags"): "CreateDistribution",
     ("s3", "CopyObject"): "PutObject",
+    ("s3", "DeleteBucketCors"): "PutBucketCORS",
+    ("s3", "DeleteBucketLifecycle"): "PutLifecycleConfiguration",
+    ("s3", "DeleteBucketTagging"): "PutBucketTagging",
     ("s3", "DeleteObjects"): "DeleteObject",
+    ("s3", "GetBucketCors"): "GetBucketCORS",
+    ("s3", "GetBucketEncryption"): "GetEncryptionConfiguration",
+    ("s3", "GetBucketLifecycleConfiguration"): "GetLifecycleConfiguration",
+    ("s3", "GetPublicAccessBlock"): "GetBucketPublicAccessBlock",
+    ("s3", "HeadBucket"): "ListBucket",
     ("s3", "HeadObject"): "GetObject",
+    ("s3", "ListObjectVersions"): "ListBucketVersions",
     ("s3", "ListObjectsV2"): "ListBucket",
+    ("s3", "PutBucketCors"): "PutBucketCORS",
+    ("s3", "PutBucketEncryption"): "PutEncryptionConfiguration",
+    ("s3", "PutBucketLifecycleConfiguration"): "PutLifecycleConfiguration",
+    ("s3", "PutPublicAccessBlock"): "PutBucketPublicAccessBlock",
 }
 
 

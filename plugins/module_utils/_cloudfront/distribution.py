@@ -393,24 +393,21 @@ def describe_config(
     A header may hold a secret, so only the values of the headers in shown are there to be read. Of the rest one sees
     whether they differ from what the configuration other has.
     """
-    readable = canonical(config)
+    result = camel_dict_to_snake_dict(canonical(config))
+    origins = {origin["Id"]: origin for origin in items(config, "Origins")}
     others = {origin["Id"]: header_values(origin) for origin in items(other or {}, "Origins")}
-    for origin, described in zip(items(config, "Origins"), _matching(config, readable), strict=True):
-        if "CustomHeaders" in described:
-            described["CustomHeaders"] = {
-                header["HeaderName"]: _describe_header(header, origin["Id"], shown, others)
-                for header in items(origin, "CustomHeaders")
+    for described in result.get("origins", []):
+        identifier = described["id"]
+        # Names of headers are not turned into snake case.
+        if "custom_headers" in described:
+            described["custom_headers"] = {
+                header["HeaderName"]: _describe_header(header, identifier, shown, others)
+                for header in items(origins[identifier], "CustomHeaders")
             }
-    result = camel_dict_to_snake_dict(readable, ignore_list=["CustomHeaders"])
     for empty in ("aliases", "cache_behaviors"):
         result.setdefault(empty, [])
     result.setdefault("enabled", False)
     return result
-
-
-def _matching(config: dict[str, Any], readable: dict[str, Any]) -> list[dict[str, Any]]:
-    by_id = {origin["Id"]: origin for origin in readable.get("Origins", [])}
-    return [by_id[origin["Id"]] for origin in items(config, "Origins")]
 
 
 def _describe_header(

@@ -73,7 +73,10 @@ def find_problems(params: dict[str, Any]) -> list[str]:
 
 def _find_rule_problems(rule: dict[str, Any]) -> list[str]:
     problems = []
-    actions = {action: rule[action] for action in LIFECYCLE_ACTIONS if rule[action] not in (None, False)}
+    # A number of 0 is an action, though none that S3 takes.
+    actions = {action: rule[action] for action in LIFECYCLE_ACTIONS if rule[action] is not None}
+    if not rule["expired_object_delete_marker"]:
+        actions.pop("expired_object_delete_marker", None)
     if not actions:
         problems.append(f"does nothing; set one of {', '.join(LIFECYCLE_ACTIONS)}")
     problems.extend(
