@@ -1,8 +1,8 @@
 # Copyright: Contributors to the slipway.aws project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-# Whether a caller may make a call, from the policies of its role or user. S3 is not judged here: its buckets' policies
-# have a say as well (aws/s3 decides).
+# Who makes a call, and whether the policies of that role or user allow it. S3's calls are not judged here: the policies
+# of its buckets have a say as well (aws/s3 decides).
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from moto.secretsmanager.models import secretsmanager_backends
 
+from slipway_lab import calls
 from slipway_lab import iam_policy
+from slipway_lab import principals
 from slipway_lab.aws import identity
 
 if TYPE_CHECKING:
@@ -34,17 +36,40 @@ _FREE = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
 
 
 class Denied(Exception):
-    """AWS's refusal, in the words and with the code of the service."""
+    """AWS's refusal, with the status and code that the service gives it."""
 
-    def __init__(self, service: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
-        self.status, self.code = _REFUSALS.get(service, (403, "AccessDenied"))
+        self.status = status
+        self.code = code
 
 
-_REFUSALS = {"ec2": (403, "UnauthorizedOperation")} | dict.fromkeys(
-    ("secretsmanager", "ssm", "logs", "dynamodb", "ecs", "ecr", "events", "kms", "stepfunctions", "cloudtrail"),
-    (400, "AccessDeniedException"),
-)
+def not_authorised(call: ApiCall, message: str) -> Denied:
+    if call.service == "ec2":
+        return Denied(403, "UnauthorizedOperation", message)
+    if calls.protocol_of(call) == "json":
+        return Denied(400, "AccessDeniedException", message)
+    return Denied(403, "AccessDenied", message)
+
+
+def not_authenticated(call: ApiCall, expired: bool) -> Denied:
+    message = f"The security token included in the request is {'expired' if expired else 'invalid'}"
+    if call.service == "ec2":
+        message = "AWS was not able to validate the provided access credentials"
+        return Denied(401, "RequestExpired" if expired else "AuthFailure", message)
+    if call.service == "s3":
+        return Denied(400 if expired else 403, "ExpiredToken" if expired else "InvalidAccessKeyId", message)
+    if calls.protocol_of(call) == "json":
+        return Denied(400, "ExpiredTokenException" if expired else "UnrecognizedClientException", message)
+    return Denied(403, "ExpiredToken" if expired else "InvalidClientTokenId", message)
+
+
+def authenticate(call: ApiCall) -> None:
+    """Raise Denied if the call's credentials are not of the lab, or no longer."""
+    try:
+        principals.check(call.access_key, call.session_token)
+    except principals.BadCredentials as error:
+        raise not_authenticated(call, error.expired) from None
 
 
 def authorise(call: ApiCall, principal: dict[str, Any]) -> None:
@@ -68,7 +93,7 @@ def authorise(call: ApiCall, principal: dict[str, Any]) -> None:
         if decision and limit is not None:
             decision = iam_policy.is_allowed(request, [limit])
         if not decision:
-            raise Denied(call.service, decision.message(request))
+            raise not_authorised(call, decision.message(request))
 
 
 def conditions(call: ApiCall, principal: dict[str, Any], parameters: dict[str, Any]) -> dict[str, str]:

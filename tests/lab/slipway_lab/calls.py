@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from botocore.exceptions import UnknownServiceError
+from moto.core.request import determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import BackendRequest
@@ -83,20 +84,21 @@ def operation_of(service: str, request: BackendRequest) -> str:
         return UNKNOWN_OPERATION
 
 
-def protocol_of(service: str) -> str:
+def protocol_of(call: ApiCall) -> str:
+    """The protocol in which a call is to be answered."""
     try:
-        return str(get_service_model(service).protocol)
-    except UnknownServiceError:
+        return determine_request_protocol(get_service_model(call.service), call.request.content_type)
+    except (UnknownServiceError, NotImplementedError):
         return "rest-xml"
 
 
-def render_error(service: str, code: str, message: str) -> tuple[str, str]:
-    """The content type and body of an error, in the protocol of service."""
-    protocol = protocol_of(service)
+def render_error(call: ApiCall, code: str, message: str) -> tuple[str, str]:
+    """The content type and body of an error, in the call's protocol."""
+    protocol = protocol_of(call)
     if protocol in ("json", "rest-json"):
         return "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message, "Message": message})
     error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
-    if service == "s3":
+    if call.service == "s3":
         body = f"<Error>{error}</Error>"
     elif protocol == "ec2":
         body = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>lab</RequestID></Response>"

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 ADMIN = "lab-admin"
 
 
-class UnknownCredentials(Exception):
-    """No such key, a token that is not the key's, or a key past its time; code is AWS's error code."""
+class BadCredentials(Exception):
+    """No such key, or a session token that is not the key's; or credentials past their time."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    def __init__(self, expired: bool = False) -> None:
+        super().__init__("expired" if expired else "invalid")
+        self.expired = expired
 
 
 def of(access_key: str | None) -> dict[str, Any]:
@@ -65,18 +65,17 @@ def of(access_key: str | None) -> dict[str, Any]:
 
 
 def check(access_key: str | None, session_token: str | None) -> None:
-    """Refuse credentials that AWS would: UnknownCredentials. A request without any is for the service to judge."""
+    """Raise BadCredentials for what AWS refuses. A request without any is for the service to judge."""
     if not access_key:
         return
     role = _assumed_role(access_key)
-    if role:
-        if not hmac.compare_digest(role.session_token, session_token or ""):
-            raise UnknownCredentials("InvalidClientTokenId", "The security token included in the request is invalid.")
-        if role.expiration < utcnow():
-            raise UnknownCredentials("ExpiredToken", "The security token included in the request is expired")
-        return
-    if of(access_key)["type"] == "anonymous":
-        raise UnknownCredentials("InvalidClientTokenId", "The security token included in the request is invalid.")
+    if role is None:
+        if of(access_key)["type"] == "anonymous":
+            raise BadCredentials
+    elif not hmac.compare_digest(role.session_token, session_token or ""):
+        raise BadCredentials
+    elif role.expiration < utcnow():
+        raise BadCredentials(expired=True)
 
 
 def _assumed_role(access_key: str) -> AssumedRole | None:

@@ -77,7 +77,7 @@ class Application:
         self, call: calls.ApiCall, principal: dict[str, Any], environ: dict[str, Any]
     ) -> tuple[int, dict[str, str], bytes]:
         try:
-            principals.check(call.access_key, call.session_token)
+            authorisation.authenticate(call)
             authorisation.authorise(call, principal)
             environ["wsgi.input"].seek(0)
             chunks, status, headers = run_wsgi_app(self._emulator, environ, buffered=True)
@@ -86,17 +86,15 @@ class Application:
                 if service == call.service and is_mutating(call.operation):
                     callback()
             return answer
-        except principals.UnknownCredentials as error:
-            return _refusal(call.service, 403, error.code, str(error))
         except authorisation.Denied as error:
-            return _refusal(call.service, error.status, error.code, str(error))
+            return _refusal(call, error.status, error.code, str(error))
         except NotImplementedError as error:
             message = f"The lab does not know {call.service} {call.operation}: {error}"
             log.warning(message)
-            return _refusal(call.service, 501, "NotImplemented", message)
+            return _refusal(call, 501, "NotImplemented", message)
         except Exception as error:
             log.exception("%s %s failed in the lab", call.service, call.operation)
-            return _refusal(call.service, 500, "InternalFailure", f"The lab failed: {error!r}")
+            return _refusal(call, 500, "InternalFailure", f"The lab failed: {error!r}")
 
     def _control(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """What the lab's own tests ask; AWS has nothing like it."""
@@ -120,12 +118,12 @@ class Application:
         return [json.dumps(answer).encode() + b"\n"]
 
 
-def _refusal(service: str, status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:
-    content_type, body = calls.render_error(service, code, message)
+def _refusal(call: calls.ApiCall, status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+    content_type, body = calls.render_error(call, code, message)
     return status, {"Content-Type": content_type, "x-amzn-errortype": code}, body.encode()
 
 
-def _request_handler() -> type:
+def request_handler() -> type:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
 
     class Handler(MotoRequestHandler):
@@ -177,7 +175,7 @@ class HttpsServer(ThreadedWSGIServer):
     request_queue_size = 128
 
     def __init__(self, address: str, app: Any, tls: ssl.SSLContext) -> None:
-        super().__init__(address, 443, app, _request_handler())
+        super().__init__(address, 443, app, request_handler())
         # Tells the application that it is reached by https. The listening socket itself stays plain.
         self.ssl_context = tls
 
@@ -195,15 +193,19 @@ class HttpsServer(ThreadedWSGIServer):
         log.debug("connection from %s: %s", client_address, traceback.format_exc(limit=1))
 
 
-def _install(lab: Lab, config: Config, upstream: Upstream | None) -> Application:
+def build_application(
+    lab: Lab, access_key_id: str, secret_access_key: str, upstream: Upstream | None = None
+) -> Application:
+    """The emulator with all of the lab's changes; upstream is there when instances have hosts."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
     from moto.moto_server.werkzeug_app import create_backend_app
 
     from slipway_lab.aws import ec2
     from slipway_lab.aws import iam
 
+    context.set_current(lab)
     application = Application(lab, DomainDispatcherApplication(create_backend_app))
-    iam.install(lab, config.access_key_id, config.secret_access_key)
+    iam.install(lab, access_key_id, secret_access_key)
     compute = ec2.install(lab, upstream)
     application.after_mutating("ec2", compute.fabric.follow)
     for name in EXTENSIONS:
@@ -249,8 +251,7 @@ def serve(config: Config) -> None:
         journal=Journal(),
         hosts=config.hosts,
     )
-    context.set_current(lab)
-    application = _install(lab, config, upstream)
+    application = build_application(lab, config.access_key_id, config.secret_access_key, upstream)
     https = HttpsServer(lab.api_address, application, lab.ca.server_context([lab.api_address], _is_aws_name))
     for name in SERVERS:
         module = _import_if_written(name)

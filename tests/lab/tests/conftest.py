@@ -16,8 +16,14 @@ import botocore.config
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-# Read by the emulator when it is imported.
-os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+
+from slipway_lab.config import EMULATOR_SETTINGS
+
+os.environ.update(EMULATOR_SETTINGS)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "lab: needs root, and starts labs with hosts on this machine")
 
 
 class ManualDelays:
@@ -62,22 +68,16 @@ class Emulator:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-    from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import make_server
 
-    from slipway_lab import context
     from slipway_lab import names
-    from slipway_lab.aws import cloudfront
-    from slipway_lab.aws import iam
-    from slipway_lab.aws import s3
     from slipway_lab.ca import Authority
     from slipway_lab.context import Lab
     from slipway_lab.delays import Delays
     from slipway_lab.journal import Journal
     from slipway_lab.names import Names
-    from slipway_lab.server import Application
-    from slipway_lab.server import _request_handler
+    from slipway_lab.server import build_application
+    from slipway_lab.server import request_handler
 
     directory = tmp_path_factory.mktemp("lab")
     hosts_file = directory / "hosts"
@@ -94,17 +94,13 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         hosts=False,
     )
     lab.api_address = lab.edge_address = "127.0.0.1"
-    context.set_current(lab)
     key, secret = "AKIA" + secrets.token_hex(8).upper(), secrets.token_hex(20)
-    iam.install(lab, key, secret)
-    s3.install(lab)
-    cloudfront.install(lab)
     server = make_server(
         "127.0.0.1",
         0,
-        Application(lab, DomainDispatcherApplication(create_backend_app)),
+        build_application(lab, key, secret),
         threaded=True,
-        request_handler=_request_handler(),
+        request_handler=request_handler(),
         ssl_context=lab.ca.server_context(["127.0.0.1"]),
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
