@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import secrets
+import socket
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +114,58 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         {"aws_access_key_id": key, "aws_secret_access_key": secret},
     )
     server.shutdown()
+
+
+class Viewer:
+    """An HTTP client that finds every name at the edge of the emulator's lab."""
+
+    def __init__(self, servers: list[Any], ca_file: str) -> None:
+        self.edge = servers[0].edge
+        self._ports = {
+            scheme: server.server_address[1] for scheme, server in zip(("http", "https"), servers, strict=True)
+        }
+        self._tls = ssl.create_default_context(cafile=ca_file)
+
+    def connect(self, host: str, scheme: str = "https") -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(host, self._ports[scheme], timeout=20)
+        connection.sock = socket.create_connection(("127.0.0.1", self._ports[scheme]), 20)
+        if scheme == "https":
+            connection.sock = self._tls.wrap_socket(connection.sock, server_hostname=host)
+        return connection
+
+    def ask(
+        self,
+        host: str,
+        path: str,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        scheme: str = "https",
+    ) -> Answer:
+        connection = self.connect(host, scheme)
+        try:
+            connection.request(method, path, body, {"Host": host, **(headers or {})})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def cache(self) -> str:
+        """What X-Cache says: Hit, Miss, ..."""
+        return self.headers["X-Cache"].removesuffix(" from cloudfront")
+
+
+@pytest.fixture(scope="session")
+def viewer(emulator: Emulator) -> Viewer:
+    from slipway_lab import edge
+
+    servers = edge.serve(emulator.lab, ports=(0, 0))
+    return Viewer(servers, str(emulator.lab.ca.certificate_file))

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
 from py_mini_racer import JSEvalException
@@ -247,9 +248,7 @@ def request_of(value: Any, event: dict[str, Any], request: Request) -> Request:
         headers.remove("Cookie")
         if pairs:
             headers.add("Cookie", "; ".join(f"{name}={text}" for name, text in pairs))
-    return Request(
-        request.method, value["uri"], query, headers, request.body, request.scheme, request.client, request.version
-    )
+    return replace(request, path=value["uri"], query=query, headers=headers)
 
 
 def response_of(value: Any, event: dict[str, Any], kind: str, response: Response | None = None) -> Response:

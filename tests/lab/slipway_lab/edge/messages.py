@@ -67,6 +67,7 @@ class Request:
     body: bytes = b""
     scheme: str = "https"
     client: str = ""
+    client_port: int = 0
     version: str = "HTTP/1.1"
 
     @property

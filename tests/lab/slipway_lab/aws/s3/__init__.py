@@ -15,9 +15,11 @@ from typing import Any
 
 from moto.iam.access_control import PermissionResult
 from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import BackendRequest
 from moto.s3 import models
 from moto.s3 import responses
 from moto.s3.exceptions import S3ClientError
+from werkzeug.test import EnvironBuilder
 
 from slipway_lab import context
 from slipway_lab import iam_policy
@@ -213,3 +215,39 @@ def _store_object(self: models.S3Backend, *args: Any, **kwargs: Any) -> models.F
     # What was uploaded without a content type gets this one; the emulator would call it XML.
     key.set_metadata({"content-type": "binary/octet-stream"})
     return key
+
+
+# --- for the lab's own servers -------------------------------------------------------------------------------------
+
+
+def answer(
+    method: str,
+    path: str,
+    query: str,
+    headers: list[tuple[str, str]],
+    body: bytes,
+    *,
+    scheme: str,
+    client: str,
+    principal: iam_policy.Principal,
+    conditions: dict[str, str],
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    """S3's answer to a path-style request (bucket and key percent-encoded) that principal signed.
+
+    conditions: condition keys of the request that only its signer can set, as aws:SourceArn.
+    """
+    unsigned = [(name, value) for name, value in headers if name.lower() not in ("host", "authorization")]
+    environ = EnvironBuilder(
+        path, f"{scheme}://s3.amazonaws.com", query_string=query, method=method, headers=unsigned, data=body
+    ).get_environ()
+    environ |= {"REMOTE_ADDR": client, access.PRINCIPAL: principal, access.CONTEXT: conditions}
+    request = BackendRequest(environ)
+    has_key = "/" in path.lstrip("/").rstrip("/")
+    dispatch = responses.S3Response.key_dispatch if has_key else responses.S3Response.bucket_dispatch
+    status, fields, content = dispatch(request, request.url, request.headers)
+    content = content.encode() if isinstance(content, str) else content
+    kept = [(name, str(value)) for name, value in fields.items() if name.lower() not in _INTERNAL_HEADERS]
+    return int(status), kept, content
+
+
+_INTERNAL_HEADERS = ("status", "server", "date", "x-amzn-requestid")
