@@ -11,7 +11,9 @@ version_added: 0.1.0
 short_description: A secret in AWS Secrets Manager whose value nobody chooses or sees
 description:
   - Creates a secret with a random value, generated on the controller and sent once, in the request that creates it.
-  - The value of a secret that exists is never read, changed or returned; rotate it by other means.
+  - The value of a secret that exists is never read, changed or returned; rotate it by other means. A secret that
+    someone
+    made without a value gets one.
   - A secret whose deletion is scheduled is restored, with the value it had.
 author: The slipway.aws developers (@slipway-aws)
 options:
@@ -128,9 +130,10 @@ from ansible_collections.slipway.aws.plugins.module_utils._modules import Ansibl
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
 from ansible_collections.slipway.aws.plugins.module_utils._plan import module_result
 from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager import api
-from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import alphabet
 from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import desired_secret
+from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import find_problems
 from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import generate_value
+from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import has_value
 from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import normalise_secret
 from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import tag_changes
 
@@ -158,6 +161,8 @@ def ensure_present(
     # First, because AWS refuses every change of a secret whose deletion is scheduled.
     if current["deletion_scheduled"]:
         api.restore_secret(client, name)
+    if not has_value(current):
+        api.put_secret_value(client, name, generate_value(params["length"], params["exclude_characters"]))
     if any(current[key] != desired[key] for key in ("description", "kms_key_id")):
         api.update_secret(client, name, params["description"], params["kms_key_id"])
     to_set, to_remove = tag_changes(current["tags"], desired["tags"])
@@ -186,11 +191,9 @@ def ensure_absent(
 
 def run(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
-    if len(alphabet(params["exclude_characters"])) < 2 or params["length"] < 8:
-        raise api.AnsibleSecretsManagerError(
-            "length, exclude_characters: too little is left to make a secret of. Allow at least two characters, "
-            "and a length of at least 8."
-        )
+    problems = find_problems(params)
+    if problems:
+        raise api.AnsibleSecretsManagerError(message="; ".join(problems))
     client = module.client("secretsmanager")
     before = get_secret(client, params["name"])
     ensure = ensure_present if params["state"] == "present" else ensure_absent

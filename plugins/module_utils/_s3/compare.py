@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
 
+from ansible_collections.slipway.aws.plugins.module_utils._kms import same_key
 from ansible_collections.slipway.aws.plugins.module_utils._plan import is_unknown
 
 if TYPE_CHECKING:
@@ -200,16 +201,6 @@ def build_cors_rules(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: rule[name] for name, key in CORS.items() if rule[name] is not None} for rule in rules]
 
 
-def same_kms_key(first: str | None, second: str | None) -> bool:
-    """Whether two ways to name a key (id, alias, ARN of either) agree."""
-
-    def short(key: str | None) -> str:
-        # No key at all is AWS's own key for S3.
-        return (key or "alias/aws/s3").split(":")[-1].removeprefix("key/")
-
-    return short(first) == short(second)
-
-
 def desired_tags(current: dict[str, str], tags: dict[str, Any], purge: bool) -> dict[str, str]:
     to_set, to_unset = compare_aws_tags(current, tags, purge)
     kept = {key: value for key, value in current.items() if key not in to_unset}
@@ -221,7 +212,7 @@ def desired_settings(params: dict[str, Any], current: dict[str, Any]) -> dict[st
     algorithm = params["encryption"]
     kms_key_id = params["kms_key_id"]
     current_encryption = current.get("encryption") or {}
-    if same_kms_key(kms_key_id, current_encryption.get("kms_key_id")):
+    if same_key(kms_key_id, current_encryption.get("kms_key_id"), default="alias/aws/s3"):
         kms_key_id = current_encryption.get("kms_key_id")
     settings = {
         "object_ownership": params["object_ownership"],

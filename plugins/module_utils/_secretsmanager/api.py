@@ -17,11 +17,14 @@ from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErro
 if TYPE_CHECKING:
     from typing import Any
 
-# A secret whose deletion has just begun keeps its name for a short while, also without a recovery window.
+# A secret whose deletion has just begun keeps its name for a short while, also without a recovery window. The same
+# error has other causes, so this must give up soon.
 NAME_STILL_TAKEN = ["InvalidRequestException"]
 
 retry = AWSRetry.jittered_backoff()
-retry_until_name_is_free = AWSRetry.jittered_backoff(catch_extra_error_codes=NAME_STILL_TAKEN)
+retry_until_name_is_free = AWSRetry.jittered_backoff(
+    retries=8, delay=1, max_delay=15, catch_extra_error_codes=NAME_STILL_TAKEN
+)
 
 
 class AnsibleSecretsManagerError(AnsibleAWSError):
@@ -47,7 +50,10 @@ def describe_secret(client: Any, name: str) -> dict[str, Any] | None:
 @SecretsManagerErrorHandler.common_error_handler("read the value of secret {name}")
 @retry
 def get_secret_value(client: Any, name: str, version_stage: str = "AWSCURRENT") -> str:
-    return client.get_secret_value(SecretId=name, VersionStage=version_stage)["SecretString"]
+    answer = client.get_secret_value(SecretId=name, VersionStage=version_stage)
+    if "SecretString" not in answer:
+        raise AnsibleSecretsManagerError(message=f"The value of secret {name} is binary, and text is needed")
+    return answer["SecretString"]
 
 
 @SecretsManagerErrorHandler.common_error_handler("create secret {name}")
@@ -62,6 +68,12 @@ def create_secret(
         Tags=ansible_dict_to_boto3_tag_list(tags),
         **{key: item for key, item in optional.items() if item is not None},
     )
+
+
+@SecretsManagerErrorHandler.common_error_handler("give secret {name} its first value")
+@retry
+def put_secret_value(client: Any, name: str, value: str) -> None:
+    client.put_secret_value(SecretId=name, SecretString=value)
 
 
 @SecretsManagerErrorHandler.common_error_handler("restore secret {name}, whose deletion is scheduled")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import string
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
 
+from ansible_collections.slipway.aws.plugins.module_utils._kms import same_key
 from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
 
 if TYPE_CHECKING:
@@ -19,10 +21,27 @@ if TYPE_CHECKING:
 
 ALPHABET = string.ascii_letters + string.digits + string.punctuation
 
+# Fewer can be guessed by trying.
+MIN_BITS = 64
+
 
 def alphabet(exclude_characters: str) -> str:
     """The characters that a value may be made of."""
     return "".join(character for character in ALPHABET if character not in exclude_characters)
+
+
+def find_problems(params: dict[str, Any]) -> list[str]:
+    problems = []
+    size = len(alphabet(params["exclude_characters"]))
+    length = params["length"]
+    if size < 2 or length * math.log2(size) < MIN_BITS:
+        problems.append(
+            f"length, exclude_characters: {length} out of {size} different characters can be guessed; "
+            "make it longer, or exclude fewer"
+        )
+    if not 7 <= params["recovery_window_in_days"] <= 30:
+        problems.append("recovery_window_in_days: Secrets Manager takes 7 to 30; to delete at once set force_delete")
+    return problems
 
 
 def generate_value(length: int, exclude_characters: str) -> str:
@@ -45,6 +64,11 @@ def normalise_secret(described: dict[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
+def has_value(secret: dict[str, Any]) -> bool:
+    """Whether there is a current value. Someone may have made the secret without one, and then nothing can read it."""
+    return any("AWSCURRENT" in stages for stages in secret["version_ids_to_stages"].values())
+
+
 def desired_secret(params: dict[str, Any], current: dict[str, Any] | None) -> dict[str, Any]:
     """The secret after the module has done its work, as far as it can be known before."""
     base = current or {
@@ -55,11 +79,19 @@ def desired_secret(params: dict[str, Any], current: dict[str, Any] | None) -> di
         "tags": {},
         "version_ids_to_stages": UNKNOWN,
     }
-    tags = base["tags"]
+    changes: dict[str, Any] = {"deletion_scheduled": False}
+    if params["description"] is not None:
+        changes["description"] = params["description"]
+    kms_key_id = params["kms_key_id"]
+    if kms_key_id is not None and not same_key(kms_key_id, base["kms_key_id"], default="alias/aws/secretsmanager"):
+        changes["kms_key_id"] = kms_key_id
     if params["tags"] is not None:
-        tags = {**({} if params["purge_tags"] else tags), **params["tags"]}
-    changes = {key: params[key] for key in ("description", "kms_key_id") if params[key] is not None}
-    return {**base, **changes, "tags": tags, "deletion_scheduled": False}
+        to_set, to_remove = compare_aws_tags(base["tags"], params["tags"], params["purge_tags"])
+        kept = {key: value for key, value in base["tags"].items() if key not in to_remove}
+        changes["tags"] = {**kept, **{key: str(value) for key, value in to_set.items()}}
+    if current and not has_value(current):
+        changes["version_ids_to_stages"] = UNKNOWN
+    return {**base, **changes}
 
 
 def tag_changes(current: dict[str, str], desired: dict[str, str]) -> tuple[dict[str, str], list[str]]:

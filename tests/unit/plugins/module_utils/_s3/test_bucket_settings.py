@@ -129,22 +129,6 @@ def test_encryption_keeps_what_is_not_an_option():
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "same"),
-    [
-        (None, None, True),
-        (None, "arn:aws:kms:us-east-1:123456789012:alias/aws/s3", True),
-        ("alias/shop", "arn:aws:kms:us-east-1:123456789012:alias/shop", True),
-        ("1234-ab", "arn:aws:kms:us-east-1:123456789012:key/1234-ab", True),
-        ("alias/shop", "alias/other", False),
-        (None, "alias/shop", False),
-    ],
-)
-def test_a_key_has_several_names(first, second, same):
-    assert compare.same_kms_key(first, second) is same
-    assert compare.same_kms_key(second, first) is same
-
-
-@pytest.mark.parametrize(
     ("params", "current", "expected"),
     [
         ({}, None, {"algorithm": "AES256", "kms_key_id": None, "bucket_key_enabled": False}),
