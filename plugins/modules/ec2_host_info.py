@@ -11,7 +11,7 @@ module: ec2_host_info
 version_added: 0.1.0
 short_description: Find EC2 hosts by name or tags
 description:
-  - Returns the hosts that M(slipway.aws.ec2_host) manages, or any other instances, each with its address and data volume.
+  - Returns the hosts that M(slipway.aws.ec2_host) manages, or other instances, each with its address and data volume.
   - Instances that are terminated, or on the way there, are not returned.
 author:
   - The slipway.aws developers (@slipway-aws)
