@@ -588,12 +588,13 @@ def read_secret_value(module: AnsibleAWSModule, secret: str) -> str | None:
     return value
 
 
-def desired_tags(params: dict[str, Any], current: dict[str, str]) -> dict[str, str]:
-    if params["tags"] is None:
-        return current or {"Name": params["name"]}
-    wanted = {"Name": params["name"], **{key: str(value) for key, value in params["tags"].items()}}
-    to_set, to_unset = compare_aws_tags(current, wanted, params["purge_tags"])
-    return {**{key: value for key, value in current.items() if key not in to_unset}, **to_set}
+def desired_tags(params: dict[str, Any], current: dict[str, str] | None) -> dict[str, str]:
+    """current is None for a distribution that does not exist yet."""
+    if params["tags"] is None and current is not None:
+        return current
+    wanted = {"Name": params["name"], **{key: str(value) for key, value in (params["tags"] or {}).items()}}
+    to_set, to_unset = compare_aws_tags(current or {}, wanted, params["purge_tags"])
+    return {**{key: value for key, value in (current or {}).items() if key not in to_unset}, **to_set}
 
 
 def ensure_tags(client: Any, arn: str, current: dict[str, str], desired: dict[str, str], check_mode: bool) -> bool:
@@ -624,11 +625,9 @@ def ensure_config(
         if check_mode:
             return True, found, site.planned_distribution(desired, found)
         if found is None:
-            made = api.create_distribution(client, desired, tags)
+            made, found = api.create_distribution(client, desired, tags, partial(find_distribution, client, params))
             if made:
-                return True, None, made
-            # It was made a moment ago, by a run that was killed or that goes on beside this one.
-            found = find_distribution(client, params)
+                return True, None, found
         else:
             updated = api.update_distribution(client, found["Id"], found["ETag"], desired)
             if updated:
@@ -648,15 +647,18 @@ def ensure_present(
     check_mode: bool,
 ) -> tuple[bool, dict[str, Any], dict[str, Any]]:
     """Whether anything was changed; the distribution before and after, each with its tags under Tags."""
-    tags_before = api.get_tags(client, found["ARN"]) if found else {}
+    tags_before = api.get_tags(client, found["ARN"]) if found else None
     tags = desired_tags(params, tags_before)
     changed, before, after = ensure_config(client, params, found, secret_values, tags, check_mode)
     if before:
+        if tags_before is None:
+            tags_before = api.get_tags(client, before["ARN"])
+            tags = desired_tags(params, tags_before)
         changed = ensure_tags(client, before["ARN"], tags_before, tags, check_mode) or changed
     if params["wait"] and not check_mode and after["Status"] != "Deployed":
         wait_until_deployed(client, after["Id"], params["wait_timeout"])
         after = api.get_distribution(client, after["Id"]) or after
-    return changed, {**(before or {}), "Tags": tags_before}, {**after, "Tags": tags}
+    return changed, {**(before or {}), "Tags": tags_before or {}}, {**after, "Tags": tags}
 
 
 def disable(client: Any, distribution: dict[str, Any]) -> dict[str, Any] | None:

@@ -175,15 +175,24 @@ def get_distribution(client: Any, identifier: str) -> dict[str, Any] | None:
 
 
 @CloudFrontErrorHandler.common_error_handler("create distribution {config[CallerReference]}")
-@retry
-def create_distribution(client: Any, config: dict[str, Any], tags: dict[str, str]) -> dict[str, Any] | None:
-    """The new distribution; None if there is one with this caller reference already."""
+@AWSRetry.jittered_backoff(retries=6, delay=2, max_delay=15, catch_extra_error_codes=["DistributionAlreadyExists"])
+def create_distribution(
+    client: Any, config: dict[str, Any], tags: dict[str, str], find: Callable[[], dict[str, Any] | None]
+) -> tuple[bool, dict[str, Any]]:
+    """Whether it was made by this call, and the distribution.
+
+    If there is one with this caller reference already, made a moment ago by a run that was killed or that goes on
+    beside this one, find() may have to look for it more than once.
+    """
     request = {"DistributionConfig": config, "Tags": {"Items": ansible_dict_to_boto3_tag_list(tags)}}
     try:
         answer = client.create_distribution_with_tags(DistributionConfigWithTags=request)
     except is_boto3_error_code("DistributionAlreadyExists"):
-        return None
-    return {**answer["Distribution"], "ETag": answer["ETag"]}
+        existing = find()
+        if existing:
+            return False, existing
+        raise
+    return True, {**answer["Distribution"], "ETag": answer["ETag"]}
 
 
 @CloudFrontErrorHandler.common_error_handler("update distribution {identifier}")
