@@ -332,7 +332,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "pruned": plan.prune,
     }
     if module._diff:
-        result["diff"] = build_diff(params, plan, states[live] if live else None, desired[plan.slot])
+        # Both sides as they are for the live slot: the names of the slots are no difference that anybody looks for.
+        result["diff"] = build_diff(params, plan, states[live] if live else None, desired[live or plan.slot])
     if module.check_mode:
         return result
 

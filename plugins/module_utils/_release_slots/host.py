@@ -182,7 +182,8 @@ class Application:
         try:
             self.systemctl("start", self.unit(slot))
         except ReleaseError as error:
-            raise ReleaseError(str(error), self.unit(slot)) from error
+            reason = explain_unit(self.show(self.unit(slot))) or str(error)
+            raise ReleaseError(reason, self.unit(slot)) from error
 
     def wait_until_healthy(self, slot: str, port: int, path: str, expected: Any, timeout: float) -> None:
         deadline = time.monotonic() + timeout

@@ -166,5 +166,6 @@ def explain_unit(properties: dict[str, str]) -> str | None:
     # Type=exec: "activating" is either the moment before the program runs, or the pause before a restart.
     if properties["ActiveState"] == "activating" and properties["SubState"] == "start":
         return None
-    status = properties.get("ExecMainStatus", "")
-    return f"its process ended ({properties.get('Result') or 'unknown'}, exit status {status or 'unknown'})"
+    # Of a program that ran before the main one there is a result, but no status.
+    status = properties.get("ExecMainStatus", "0")
+    return f"its process ended ({properties['Result']}{'' if status == '0' else f', exit status {status}'})"
