@@ -50,6 +50,11 @@ class ManualDelays:
             callback()
 
 
+@pytest.fixture
+def delays() -> ManualDelays:
+    return ManualDelays()
+
+
 class Emulator:
     """The API of a lab without hosts and network, on a loopback port."""
 

@@ -72,9 +72,10 @@ class ValidationError(Exception):
 # run is seen by the next.
 _PRELUDE = """
 (() => {
-  const refuse = (what) => () => { throw new Error(what + ' is not supported'); };
-  Object.defineProperty(Function.prototype, 'constructor', {value: refuse('Dynamic code evaluation')});
-  globalThis.Function = globalThis.eval = refuse('Dynamic code evaluation');
+  const refuse = function () { throw new Error('Dynamic code evaluation is not supported'); };
+  for (const kind of [function () {}, async function () {}, function* () {}, async function* () {}])
+    Object.defineProperty(Object.getPrototypeOf(kind), 'constructor', {value: refuse});
+  globalThis.Function = globalThis.eval = refuse;
   for (const name of ['setTimeout', 'clearTimeout', 'setInterval', 'setImmediate', 'WebAssembly', 'SharedArrayBuffer',
                       'Atomics', 'console']) globalThis[name] = undefined;
   globalThis.require = (name) => { throw new Error("The lab's functions have no module " + name); };
