@@ -46,6 +46,10 @@ def repository(tmp_path: Path) -> Path:
     directory = tmp_path / "repository"
     directory.mkdir()
     run_git(directory, "init", "--quiet")
+    (directory / "backend").mkdir()
+    (directory / "backend/latest").symlink_to("main")
+    (directory / "backend/start").write_text("#!/bin/sh\n")
+    (directory / "backend/start").chmod(0o755)
     commit(directory, backend__main="print(1)\n", backend__notes="n", readme="r")
     return directory
 
@@ -72,10 +76,13 @@ def test_the_same_code_is_the_same_release_from_a_directory_and_from_git(reposit
     assert local["changed"] is from_git["changed"] is False
     assert local["release"]["id"] == from_git["release"]["id"] == local["release"]["content_sha256"][:12]
     assert local["release"]["archive"] == from_git["release"]["archive"]
-    assert names_in(local["release"]["archive"]) == ["main", "notes"]
+    assert names_in(local["release"]["archive"]) == ["latest", "main", "notes", "start"]
     assert "commit" not in local["release"]
     assert from_git["release"]["commit"] == run_git(repository, "rev-parse", "HEAD")
-    assert sorted(path.name for path in Path(from_git["release"]["directory"]).iterdir()) == ["main", "notes"]
+    unpacked = Path(from_git["release"]["directory"])
+    assert sorted(path.name for path in unpacked.iterdir()) == ["latest", "main", "notes", "start"]
+    assert (unpacked / "latest").readlink() == Path("main")
+    assert [oct((unpacked / name).stat().st_mode & 0o777) for name in ("main", "start")] == ["0o644", "0o755"]
 
 
 def test_check_mode_gives_the_same(repository: Path, call) -> None:
@@ -86,8 +93,8 @@ def test_check_mode_gives_the_same(repository: Path, call) -> None:
 def test_what_is_excluded(repository: Path, call) -> None:
     (repository / "backend/cache.db").write_text("data")
     everything = call(path=str(repository / "backend"), exclude_defaults=False)["release"]
-    some = call(path=str(repository / "backend"), exclude=["notes"])["release"]
-    assert names_in(everything["archive"]) == ["cache.db", "main", "notes"]
+    some = call(path=str(repository / "backend"), exclude=["notes", "latest", "/start"])["release"]
+    assert names_in(everything["archive"]) == ["cache.db", "latest", "main", "notes", "start"]
     assert names_in(some["archive"]) == ["main"]
 
 
@@ -137,7 +144,7 @@ def test_a_clone_with_the_locks_of_a_killed_git_is_made_anew(repository: Path, c
         ({"path": "{root}", "subdirectory": "gone"}, "subdirectory: {root}/gone is not there."),
         ({"path": "{root}", "subdirectory": "../.."}, "subdirectory: ../.. leads out of the tree"),
         ({"path": "{root}", "subdirectory": "/etc"}, "subdirectory: /etc leads out of the tree"),
-        ({"path": "{root}/backend", "exclude": ["main", "notes"]}, "path: nothing is left"),
+        ({"path": "{root}/backend", "exclude": ["*"]}, "path: nothing is left"),
         ({"repo": "{root}", "version": "gone"}, "version: {root} has no branch, tag or commit gone."),
         ({"repo": "{root}", "version": "0" * 40}, "Failed to fetch {root}"),
         ({"repo": "{root}", "version": "--upload-pack=x"}, "version: '--upload-pack=x' is neither"),
