@@ -54,8 +54,9 @@ def _peers(backend: Any, rule: Any, members: dict[str, tuple[str, ...]]) -> tupl
         return members.get(rule.source_group.get("GroupId", ""), ())
     if rule.prefix_list_id:
         prefix_list = backend.managed_prefix_lists.get(rule.prefix_list_id)
-        entries = prefix_list.entries.get(prefix_list.version, []) if prefix_list else []
-        return tuple(entry["Cidr"] for entry in entries)
+        # The emulator gives AWS's own lists no version number, but versions of entries all the same.
+        versions = prefix_list.entries if prefix_list else {}
+        return tuple(entry["Cidr"] for entry in versions[max(versions)]) if versions else ()
     return ()
 
 
