@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import io
 import json
 import logging
@@ -17,6 +15,9 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.test import run_wsgi_app
 
@@ -24,8 +25,14 @@ from slipway_lab import authorisation
 from slipway_lab import calls
 from slipway_lab import config as configuration
 from slipway_lab import context
+from slipway_lab import edge
 from slipway_lab import network
 from slipway_lab import principals
+from slipway_lab.aws import cloudfront
+from slipway_lab.aws import ec2
+from slipway_lab.aws import iam
+from slipway_lab.aws import s3
+from slipway_lab.aws import ssm
 from slipway_lab.ca import Authority
 from slipway_lab.delays import Delays
 from slipway_lab.dns import Upstream
@@ -43,11 +50,6 @@ if TYPE_CHECKING:
     from slipway_lab.context import Lab
 
 log = logging.getLogger(__name__)
-
-# The parts of the lab with an install(lab), called before the first request, in this order.
-EXTENSIONS = ("slipway_lab.aws.ssm", "slipway_lab.aws.s3", "slipway_lab.aws.cloudfront")
-# Those with a serve(lab), which starts threads and returns.
-SERVERS = ("slipway_lab.edge",)
 
 
 class Application:
@@ -123,51 +125,46 @@ def _refusal(call: calls.ApiCall, status: int, code: str, message: str) -> tuple
     return status, {"Content-Type": content_type, "x-amzn-errortype": code}, body.encode()
 
 
-def request_handler() -> type:
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
+class RequestHandler(MotoRequestHandler):
+    """HTTP/1.1 with connections kept open (werkzeug's own handler closes them); bodies are read whole."""
 
-    class Handler(MotoRequestHandler):
-        """HTTP/1.1 with connections kept open (werkzeug's own handler closes them); bodies are read whole."""
+    protocol_version = "HTTP/1.1"
+    timeout = 120
+    # An answer leaves in one piece, and at once.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
-        protocol_version = "HTTP/1.1"
-        timeout = 120
-        # An answer leaves in one piece, and at once.
-        wbufsize = -1
-        disable_nagle_algorithm = True
-
-        def run_wsgi(self) -> None:
-            if self.headers.get("Expect", "").lower() == "100-continue":
-                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                self.wfile.flush()
-            environ = self.make_environ()
-            chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-            body = environ["wsgi.input"].read(*([] if chunked else [int(environ.get("CONTENT_LENGTH") or 0)]))
-            environ.pop("HTTP_TRANSFER_ENCODING", None)
-            environ.pop("wsgi.input_terminated", None)
-            environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-            chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
-            self._write(status, headers, b"".join(chunks))
-
-        def _write(self, status: str, headers: Any, body: bytes) -> None:
-            self.send_response(int(status.split()[0]))
-            bodiless = self.command == "HEAD" or status.startswith(("1", "204", "304"))
-            for name, value in headers.items():
-                # A HEAD's length is that of the body it does not send.
-                if name.lower() not in ("content-length", "connection", "server", "date") or (
-                    bodiless and name.lower() == "content-length"
-                ):
-                    self.send_header(name, value)
-            if not bodiless:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if not bodiless:
-                self.wfile.write(body)
+    def run_wsgi(self) -> None:
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
+        environ = self.make_environ()
+        chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+        body = environ["wsgi.input"].read(*([] if chunked else [int(environ.get("CONTENT_LENGTH") or 0)]))
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ.pop("wsgi.input_terminated", None)
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        self._write(status, headers, b"".join(chunks))
 
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            log.debug("%s %s %s", self.command, self.path, code)
+    def _write(self, status: str, headers: Any, body: bytes) -> None:
+        self.send_response(int(status.split()[0]))
+        bodiless = self.command == "HEAD" or status.startswith(("1", "204", "304"))
+        for name, value in headers.items():
+            # A HEAD's length is that of the body it does not send.
+            if name.lower() not in ("content-length", "connection", "server", "date") or (
+                bodiless and name.lower() == "content-length"
+            ):
+                self.send_header(name, value)
+        if not bodiless:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if not bodiless:
+            self.wfile.write(body)
+        self.wfile.flush()
 
-    return Handler
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        log.debug("%s %s %s", self.command, self.path, code)
 
 
 class HttpsServer(ThreadedWSGIServer):
@@ -175,7 +172,7 @@ class HttpsServer(ThreadedWSGIServer):
     request_queue_size = 128
 
     def __init__(self, address: str, app: Any, tls: ssl.SSLContext) -> None:
-        super().__init__(address, 443, app, request_handler())
+        super().__init__(address, 443, app, RequestHandler)
         # Tells the application that it is reached by https. The listening socket itself stays plain.
         self.ssl_context = tls
 
@@ -197,33 +194,14 @@ def build_application(
     lab: Lab, access_key_id: str, secret_access_key: str, upstream: Upstream | None = None
 ) -> Application:
     """The emulator with all of the lab's changes; upstream is there when instances have hosts."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-    from moto.moto_server.werkzeug_app import create_backend_app
-
-    from slipway_lab.aws import ec2
-    from slipway_lab.aws import iam
-
     context.set_current(lab)
     application = Application(lab, DomainDispatcherApplication(create_backend_app))
     iam.install(lab, access_key_id, secret_access_key)
     compute = ec2.install(lab, upstream)
     application.after_mutating("ec2", compute.fabric.follow)
-    for name in EXTENSIONS:
-        module = _import_if_written(name)
-        if hasattr(module, "install"):
-            _tolerated(module.install, lab)
+    for service in (ssm, s3, cloudfront):
+        service.install(lab)
     return application
-
-
-def _import_if_written(name: str) -> Any:
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
-
-
-def _tolerated(action, lab):  # TEMPORARY
-    try:
-        action(lab)
-    except ImportError:
-        log.exception("part of the lab is not written yet")
 
 
 def _is_aws_name(name: str) -> bool:
@@ -253,11 +231,10 @@ def serve(config: Config) -> None:
     )
     application = build_application(lab, config.access_key_id, config.secret_access_key, upstream)
     https = HttpsServer(lab.api_address, application, lab.ca.server_context([lab.api_address], _is_aws_name))
-    for name in SERVERS:
-        module = _import_if_written(name)
-        if hasattr(module, "serve"):
-            _tolerated(module.serve, lab)
+    edge.serve(lab)
     threading.Thread(target=https.serve_forever, kwargs={"poll_interval": 3600}, daemon=True).start()
     log.info("The lab %s answers at %s after %.1f s", lab.name, config.url, time.monotonic() - began)
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    told.wait()
     log.info("The lab %s stops", lab.name)

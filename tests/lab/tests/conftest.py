@@ -85,8 +85,8 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     from slipway_lab.delays import Delays
     from slipway_lab.journal import Journal
     from slipway_lab.names import Names
+    from slipway_lab.server import RequestHandler
     from slipway_lab.server import build_application
-    from slipway_lab.server import request_handler
 
     directory = tmp_path_factory.mktemp("lab")
     hosts_file = directory / "hosts"
@@ -109,7 +109,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         0,
         build_application(lab, key, secret),
         threaded=True,
-        request_handler=request_handler(),
+        request_handler=RequestHandler,
         ssl_context=lab.ca.server_context(["127.0.0.1"]),
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
