@@ -247,7 +247,15 @@ def answer(
     status, fields, content = dispatch(request, request.url, request.headers)
     content = content.encode() if isinstance(content, str) else content
     kept = [(name, str(value)) for name, value in fields.items() if name.lower() not in _INTERNAL_HEADERS]
-    return int(status), kept, content
+    return int(status), [("Server", "AmazonS3"), *kept], content
 
 
-_INTERNAL_HEADERS = ("status", "server", "date", "x-amzn-requestid")
+# The emulator's own, and what it keeps of the upload's headers though S3 does not.
+_INTERNAL_HEADERS = (
+    "status",
+    "server",
+    "date",
+    "x-amzn-requestid",
+    "x-amz-content-sha256",
+    "x-amz-sdk-checksum-algorithm",
+)
