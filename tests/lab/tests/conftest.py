@@ -70,7 +70,12 @@ class Emulator:
             endpoint_url=self.url,
             region_name="us-east-1",
             verify=str(self.lab.ca.certificate_file),
-            config=botocore.config.Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+            config=botocore.config.Config(
+                retries={"max_attempts": 0},
+                s3={"addressing_style": "path"},
+                # New buckets know no other; boto3 presigns with the older version if it may.
+                signature_version="s3v4" if service == "s3" else None,
+            ),
             **(self.credentials | options),
         )
 

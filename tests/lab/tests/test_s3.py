@@ -173,6 +173,19 @@ def test_roles_need_a_policy_of_theirs_or_of_the_bucket(emulator, s3, bucket):
     assert refused(named.list_objects_v2, Bucket=bucket) == "AccessDenied"
 
 
+def test_a_permissions_boundary_limits_a_role(emulator, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"x")
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    arn, client = role_client(emulator, f"{bucket}-bound", everything)
+    limit = {"Version": "2012-10-17", "Statement": [everything | {"Action": "s3:ListBucket"}]}
+    iam = emulator.client("iam")
+    policy = iam.create_policy(PolicyName=f"{bucket}-limit", PolicyDocument=json.dumps(limit))["Policy"]
+    client.get_object(Bucket=bucket, Key="a")
+    iam.put_role_permissions_boundary(RoleName=arn.rpartition("/")[2], PermissionsBoundary=policy["Arn"])
+    assert refused(client.get_object, Bucket=bucket, Key="a") == "AccessDenied"
+    client.list_objects_v2(Bucket=bucket)
+
+
 def test_objects_of_a_batch_are_decided_one_by_one(s3, bucket):
     for key in ("kept/a", "b"):
         s3.put_object(Bucket=bucket, Key=key)

@@ -137,7 +137,8 @@ class _Engine:
         return Outcome(answer.get("value"), answer.get("error", ""), logs, _share(began))
 
     def close(self) -> None:
-        self._engine.close()
+        with self._lock:
+            self._engine.close()
 
 
 def _share(began: float) -> int:

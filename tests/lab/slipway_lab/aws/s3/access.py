@@ -60,6 +60,7 @@ class Caller:
         self._key_name = response.parse_key_name() if response.bucket_name else ""
         self.operation = _operation(response, self._key_name)
         self._policies: list[Any] = []
+        self._boundary: Any = None
         call = calls.read_call(self._http.environ)
         self._signed = call.access_key is not None
         self.principal: iam_policy.Principal = self._http.environ.get(PRINCIPAL)
@@ -68,6 +69,7 @@ class Caller:
             self.principal = iam_policy.Principal.of(description)
             if self.principal.type in ("user", "assumed-role"):
                 self._policies = identity.policies(description)
+                self._boundary = identity.boundary(description)
 
     def check(self, bucket: FakeBucket | None, key: FakeKey | None) -> None:
         """Raise AccessDenied unless the request, which concerns bucket and the object key, is allowed."""
@@ -114,6 +116,8 @@ class Caller:
         policy = bucket.policy if bucket is not None else None
         asked = self._asked(action, resource, bucket)
         decision = iam_policy.is_allowed(asked, self._policies, policy)
+        if decision and self._boundary is not None:
+            decision = iam_policy.is_allowed(asked, [self._boundary])
         outside = self.principal.account != asked.resource_account
         if not decision and not outside and self.principal.type == "root" and action in _ALWAYS_ROOTS:
             return iam_policy.Decision(True, "because root may always mend a bucket's policy")
