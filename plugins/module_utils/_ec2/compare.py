@@ -190,9 +190,13 @@ def host_steps(current: dict[str, Any], desired: dict[str, Any], purge_tags: boo
         steps += _tag_steps(
             "data_volume", current["data_volume"]["tags"], desired["data_volume_tags"], purge_tags, [FINAL_SNAPSHOT_TAG]
         )
-    steps += _power_steps(instance, desired)
-    steps += _connection_steps(current, instance, desired)
-    if not desired["running"] and (instance is None or instance["state"] not in ("stopping", "stopped")):
+    power_steps, state = _power_steps(instance, desired)
+    steps += power_steps
+    connection_steps = list(_connection_steps(current, instance, desired))
+    if connection_steps and state == "stopping":
+        steps.append(Step("wait_until_stopped", {}))
+    steps += connection_steps
+    if state == "running" and not desired["running"]:
         steps += [Step("stop", {}), Step("wait_until_stopped", {})]
     return steps if wait else begun_steps(steps)
 
@@ -265,27 +269,28 @@ def _tag_steps(
         yield Step("delete_tags", {"which": which, "keys": to_remove})
 
 
-def _power_steps(instance: dict[str, Any] | None, desired: dict[str, Any]) -> Iterator[Step]:
-    """Bring the instance to a state in which the rest can be done; changes its type on the way."""
+def _power_steps(instance: dict[str, Any] | None, desired: dict[str, Any]) -> tuple[list[Step], str]:
+    """Bring the instance to a state in which the rest can be done, and change its type on the way. Tells that state."""
     if instance is None:
-        yield Step("wait_until_running", {})
-        return
+        return [Step("wait_until_running", {})], "running"
+    steps = []
     state = instance["state"]
     new_type = desired["instance_type"] not in (None, instance["instance_type"])
     if state == "pending":
-        yield Step("wait_until_running", {})
+        steps.append(Step("wait_until_running", {}))
         state = "running"
     if state == "running" and new_type:
-        yield Step("stop", {})
+        steps.append(Step("stop", {}))
         state = "stopping"
     if state == "stopping" and (new_type or desired["running"]):
-        yield Step("wait_until_stopped", {})
+        steps.append(Step("wait_until_stopped", {}))
         state = "stopped"
     if new_type:
-        yield Step("change_type", {"instance_type": desired["instance_type"]})
+        steps.append(Step("change_type", {"instance_type": desired["instance_type"]}))
     if state == "stopped" and desired["running"]:
-        yield Step("start", {})
-        yield Step("wait_until_running", {})
+        steps += [Step("start", {}), Step("wait_until_running", {})]
+        state = "running"
+    return steps, state
 
 
 def _connection_steps(

@@ -126,7 +126,7 @@ def normalise_key_pair(key_pair: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def split_instances(instances: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+def split_instances(instances: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Those that live, and IDs and states of the others in a stable order."""
     alive = [instance for instance in instances if instance["State"]["Name"] not in GONE]
     gone = [
