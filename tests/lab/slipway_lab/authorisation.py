@@ -19,7 +19,9 @@ from moto.secretsmanager.models import secretsmanager_backends
 from slipway_lab import calls
 from slipway_lab import iam_policy
 from slipway_lab import principals
+from slipway_lab import signatures
 from slipway_lab.aws import identity
+from slipway_lab.principals import BadCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,24 +54,56 @@ def not_authorised(call: ApiCall, message: str) -> Denied:
     return Denied(403, "AccessDenied", message)
 
 
-def not_authenticated(call: ApiCall, expired: bool) -> Denied:
-    message = f"The security token included in the request is {'expired' if expired else 'invalid'}"
+# What is wrong with credentials -> status and error code: of EC2, of S3, of services that speak JSON, of the others.
+_CREDENTIAL_ERRORS = {
+    BadCredentials.UNKNOWN: (
+        (401, "AuthFailure"),
+        (403, "InvalidAccessKeyId"),
+        (400, "UnrecognizedClientException"),
+        (403, "InvalidClientTokenId"),
+    ),
+    BadCredentials.EXPIRED: (
+        (400, "RequestExpired"),
+        (400, "ExpiredToken"),
+        (400, "ExpiredTokenException"),
+        (403, "ExpiredToken"),
+    ),
+    BadCredentials.SIGNATURE: (
+        (401, "AuthFailure"),
+        (403, "SignatureDoesNotMatch"),
+        (400, "InvalidSignatureException"),
+        (403, "SignatureDoesNotMatch"),
+    ),
+}
+
+
+def not_authenticated(call: ApiCall, problem: str) -> Denied:
+    of_ec2, of_s3, of_json, of_others = _CREDENTIAL_ERRORS[problem]
     if call.service == "ec2":
-        message = "AWS was not able to validate the provided access credentials"
-        return Denied(401, "RequestExpired" if expired else "AuthFailure", message)
+        return Denied(*of_ec2, "AWS was not able to validate the provided access credentials")
     if call.service == "s3":
-        return Denied(400 if expired else 403, "ExpiredToken" if expired else "InvalidAccessKeyId", message)
-    if calls.protocol_of(call) == "json":
-        return Denied(400, "ExpiredTokenException" if expired else "UnrecognizedClientException", message)
-    return Denied(403, "ExpiredToken" if expired else "InvalidClientTokenId", message)
+        return Denied(*of_s3, problem)
+    return Denied(*(of_json if calls.protocol_of(call) == "json" else of_others), problem)
 
 
 def authenticate(call: ApiCall) -> None:
-    """Raise Denied if the call's credentials are not of the lab, or no longer."""
+    """Raise Denied if the call is not signed by credentials of the lab. A call without any is for S3 to judge."""
+    if call.access_key is None:
+        if call.service != "s3":
+            raise Denied(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        return
+    request = call.request
+    query = request.query_string.decode()
+    signed = signatures.read(request.headers, query)
     try:
-        principals.check(call.access_key, call.session_token)
-    except principals.BadCredentials as error:
-        raise not_authenticated(call, error.expired) from None
+        secret = principals.secret_of(call.access_key, call.session_token)
+        parts = (request.method, request.raw_path, query, request.headers, request.get_data())
+        if signed is None or not signatures.matches(signed, secret, *parts):
+            raise BadCredentials(BadCredentials.SIGNATURE)
+    except BadCredentials as error:
+        raise not_authenticated(call, str(error)) from None
+    if signed.has_expired:
+        raise Denied(403, "AccessDenied", "Request has expired")
 
 
 def authorise(call: ApiCall, principal: dict[str, Any]) -> None:

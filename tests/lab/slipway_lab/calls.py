@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import dataclass
@@ -50,7 +51,10 @@ class ApiCall:
 
 def read_call(environ: dict[str, Any]) -> ApiCall:
     """The API call that a WSGI request makes; a request nobody signed is S3's, as with AWS's website of files."""
-    request = BackendRequest(environ)
+    # With a stream of its own: the emulator has yet to read the body (which the server has read whole) from its own.
+    request = BackendRequest(environ | {"wsgi.input": io.BytesIO(environ["wsgi.input"].getvalue())})
+    # Kept, for whoever looks at the body after its form has been read from it.
+    request.get_data()
     signed = _CREDENTIAL.search(request.headers.get("Authorization", "")) or _CREDENTIAL.search(
         f"Credential={request.args.get('X-Amz-Credential', '')}"
     )

@@ -23,11 +23,14 @@ ADMIN = "lab-admin"
 
 
 class BadCredentials(Exception):
-    """No such key, or a session token that is not the key's; or credentials past their time."""
+    """What is wrong with a call's credentials."""
 
-    def __init__(self, expired: bool = False) -> None:
-        super().__init__("expired" if expired else "invalid")
-        self.expired = expired
+    UNKNOWN = "The security token included in the request is invalid"
+    EXPIRED = "The security token included in the request is expired"
+    SIGNATURE = (
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access"
+        " Key and signing method."
+    )
 
 
 def of(access_key: str | None) -> dict[str, Any]:
@@ -64,18 +67,19 @@ def of(access_key: str | None) -> dict[str, Any]:
     return principal
 
 
-def check(access_key: str | None, session_token: str | None) -> None:
-    """Raise BadCredentials for what AWS refuses. A request without any is for the service to judge."""
-    if not access_key:
-        return
+def secret_of(access_key: str, session_token: str | None) -> str:
+    """The secret that calls with this key and token must be signed with; BadCredentials if AWS knows no such."""
     role = _assumed_role(access_key)
     if role is None:
-        if of(access_key)["type"] == "anonymous":
-            raise BadCredentials
-    elif not hmac.compare_digest(role.session_token, session_token or ""):
-        raise BadCredentials
-    elif role.expiration < utcnow():
-        raise BadCredentials(expired=True)
+        keys = iam_backends[context.current().account_id]["aws"].access_keys
+        if of(access_key)["type"] == "anonymous" or access_key not in keys:
+            raise BadCredentials(BadCredentials.UNKNOWN)
+        return keys[access_key].secret_access_key
+    if not hmac.compare_digest(role.session_token, session_token or ""):
+        raise BadCredentials(BadCredentials.UNKNOWN)
+    if role.expiration < utcnow():
+        raise BadCredentials(BadCredentials.EXPIRED)
+    return role.secret_access_key
 
 
 def _assumed_role(access_key: str) -> AssumedRole | None:

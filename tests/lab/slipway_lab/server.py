@@ -81,7 +81,6 @@ class Application:
         try:
             authorisation.authenticate(call)
             authorisation.authorise(call, principal)
-            environ["wsgi.input"].seek(0)
             chunks, status, headers = run_wsgi_app(self._emulator, environ, buffered=True)
             answer = int(status.split()[0]), dict(headers), b"".join(chunks)
             for service, callback in self._after_call:
