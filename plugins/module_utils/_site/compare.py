@@ -252,7 +252,8 @@ def build_record(plan: Plan, before: Manifest, written: Mapping[str, str]) -> Ma
         key: {**file, "etag": written[key] if key in written else plan.found[key]["etag"]}
         for key, file in plan.desired.items()
     }
-    owed = {"release_id": plan.release_id, "keys": [], "invalidation": plan.paths} if plan.paths else None
+    more = plan.due or plan.paths
+    owed = {"release_id": plan.release_id, "keys": [], "invalidation": plan.paths} if more else None
     return dataclasses.replace(
         before,
         release_id=plan.release_id,
@@ -264,7 +265,7 @@ def build_record(plan: Plan, before: Manifest, written: Mapping[str, str]) -> Ma
 
 
 def build_completion(plan: Plan, record: Manifest) -> Manifest:
-    """Written when nothing is owed any more."""
+    """Written when nothing is left to delete or to invalidate."""
     superseded = {key: entry for key, entry in plan.superseded.items() if key not in plan.due}
     return dataclasses.replace(record, publications=record.publications + 1, superseded=superseded, unfinished=None)
 

@@ -122,17 +122,17 @@ def publish(site: Site, plan: Plan, remote: Remote, locations: Mapping[str, str]
     manifest.write(record)
     # Only now, when it is sure that no other run has published something that needs them.
     api.delete_objects(site.s3, site.bucket, [site.prefix + key for key in plan.due])
-    if not plan.paths:
-        return None
-
-    # After the deletions, or a cache could fetch what is about to go.
-    invalidation_id = api.create_invalidation(
-        cloudfront,
-        site.distribution_id,
-        collapse_paths(plan.paths),
-        build_caller_reference(site.identity, plan, remote.manifest.publications),
-    )
-    manifest.write(build_completion(plan, record))
+    invalidation_id = None
+    if plan.paths:
+        # After the deletions, or a cache could fetch what is about to go.
+        invalidation_id = api.create_invalidation(
+            cloudfront,
+            site.distribution_id,
+            collapse_paths(plan.paths),
+            build_caller_reference(site.identity, plan, remote.manifest.publications),
+        )
+    if record.unfinished is not None:
+        manifest.write(build_completion(plan, record))
     return invalidation_id
 
 

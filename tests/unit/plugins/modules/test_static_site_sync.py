@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import re
 import time
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import ANY
 from botocore.stub import Stubber
 from moto import mock_aws
+from moto.core.botocore_stubber import MockRawResponse
 
 from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
 from ansible_collections.slipway.aws.plugins.module_utils._site import api
@@ -447,6 +450,8 @@ def assert_pages_find_their_assets(cloud: Cloud) -> None:
 
 def end_state(cloud: Cloud) -> tuple:
     manifest = cloud.manifest()
+    # It names what is there, no more and no less.
+    assert {*manifest["files"], *manifest["superseded"], MANIFEST} == set(cloud.keys())
     # Who wrote it, and when things fell out of the site, differ between any two runs.
     manifest.pop("run")
     for entry in manifest["superseded"].values():
@@ -524,6 +529,32 @@ def test_a_first_run_that_is_killed_anywhere_is_finished_by_the_next(aws: Callab
         assert end_state(cloud) == end_state(undisturbed)
         assert cloud.invalidations() == []
         assert publish(cloud, RELEASE_1)["changed"] is False
+
+
+def test_calls_that_are_throttled_or_fail_are_made_again(
+    cloud: Cloud, publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    chance = random.Random(4)
+    faults = []
+
+    def fail_now_and_then(request: Any, **_kwargs: Any) -> AWSResponse | None:
+        if chance.random() > 1 / 3:
+            return None
+        status, code = chance.choice([(503, "SlowDown"), (500, "InternalError"), (503, "ServiceUnavailable")])
+        faults.append(request.url)
+        body = f"<Error><Code>{code}</Code><Message>Injected</Message></Error>".encode()
+        return AWSResponse(request.url, status, {}, MockRawResponse(body))
+
+    for client in (cloud.s3, cloud.cloudfront):
+        client.meta.events.register_first("before-send", fail_now_and_then)
+    assert publish(cloud, RELEASE_1)["changed"] is True
+    assert publish(cloud, RELEASE_2)["changed"] is True
+    assert publish(cloud, RELEASE_2)["changed"] is False
+    assert len(faults) > 5
+    for client in (cloud.s3, cloud.cloudfront):
+        client.meta.events.unregister("before-send", fail_now_and_then)
+    assert {key: value[0] for key, value in cloud.site().items() if key in RELEASE_2} == RELEASE_2
 
 
 def test_a_refused_invalidation_is_owed(cloud: Cloud, publish, monkeypatch: pytest.MonkeyPatch) -> None:
