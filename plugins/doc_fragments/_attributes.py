@@ -14,10 +14,13 @@ attributes:
     description: Can run in C(check_mode) and return changed status prediction without modifying the target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: full
   idempotent:
-    description: When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates no change.
+    description:
+      - When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates
+        no change.
     support: full
   action_group:
     description: Use C(group/slipway.aws.aws) in C(module_defaults) to set defaults for this module.
@@ -36,12 +39,15 @@ attributes:
     details:
       - This module does not modify state.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: N/A
     details:
       - This module does not modify state.
   idempotent:
-    description: When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates no change.
+    description:
+      - When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates
+        no change.
     support: full
     details:
       - This module does not modify state.
@@ -60,10 +66,13 @@ attributes:
     description: Can run in C(check_mode) and return changed status prediction without modifying the target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
     support: full
   idempotent:
-    description: When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates no change.
+    description:
+      - When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates
+        no change.
     support: full
 options: {}
 """

@@ -93,8 +93,7 @@ def find_problems(
         if name in known:
             line = examples.get(name, f"{name}: ... ({options[name].get('type', 'str')})")
             problems += [
-                f"{name}: {reason}. Write: {line}"
-                for reason in check_value(name, variables.get(name), options[name])
+                f"{name}: {reason}. Write: {line}" for reason in check_value(name, variables.get(name), options[name])
             ]
         elif name.startswith(FREE_PREFIXES):
             continue

@@ -13,7 +13,8 @@ from project import Project
 @pytest.fixture(scope="module")
 def lab(request):
     """A lab of the module's own, empty at its beginning."""
-    lab = Lab(f"{request.module.__name__.rpartition('.')[2].removeprefix('test_')}-{os.getpid()}")
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    lab = Lab(f"{name}-{os.getpid()}")
     try:
         yield lab.start()
     finally:

@@ -60,7 +60,7 @@ def provide_pip() -> None:
 
 
 def copy_tree(target: Path) -> None:
-    """Copy what git knows or would add; ignored files, and the link that makes the checkout a collection, stay behind."""
+    """Copy what git knows or would add, but for the link that makes the checkout a collection."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
