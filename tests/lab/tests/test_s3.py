@@ -340,6 +340,24 @@ def test_lifecycle_rules_have_different_names(s3, bucket):
     assert refusal == "MalformedXML"
 
 
+@pytest.mark.parametrize("status", ["Enabled", "Suspended"])
+def test_versions_are_deleted_one_by_one(s3, bucket, status):
+    def versioning(value):
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": value})
+
+    versioning("Enabled")
+    first, second = [s3.put_object(Bucket=bucket, Key="a", Body=body)["VersionId"] for body in (b"1", b"2")]
+    marker = s3.delete_object(Bucket=bucket, Key="a")["VersionId"]
+    versioning(status)
+    s3.delete_object(Bucket=bucket, Key="a", VersionId=second)
+    listed = s3.list_object_versions(Bucket=bucket)
+    assert [version["VersionId"] for version in listed["Versions"]] == [first]
+    assert [found["VersionId"] for found in listed["DeleteMarkers"]] == [marker]
+    left = [{"Key": "a", "VersionId": version} for version in (marker, first)]
+    assert len(s3.delete_objects(Bucket=bucket, Delete={"Objects": left})["Deleted"]) == 2
+    s3.delete_bucket(Bucket=bucket)
+
+
 @pytest.mark.parametrize(
     ("operation", "version", "action"),
     [

@@ -47,6 +47,9 @@ def install(lab: Lab) -> None:
         _patch(models.FakeBucket, "get_permission", _get_permission)
         _patch(models.FakeBucket, "set_lifecycle", _set_lifecycle)
         _patch(models.S3Backend, "put_object", _store_object)
+        _patch(models.S3Backend, "delete_object", _delete_object)
+        # Deleting all versions of a key calls this, and the emulator's delete markers lack it.
+        models.FakeDeleteMarker.dispose = lambda self: None
         _patch(models.S3Backend, "put_bucket_policy", _put_bucket_policy)
         _patch(models.S3Backend, "put_bucket_acl", _put_bucket_acl)
         _patch(models.S3Backend, "delete_bucket_encryption", _delete_bucket_encryption)
@@ -215,6 +218,22 @@ def _store_object(self: models.S3Backend, *args: Any, **kwargs: Any) -> models.F
     # What was uploaded without a content type gets this one; the emulator would call it XML.
     key.set_metadata({"content-type": "binary/octet-stream"})
     return key
+
+
+def _delete_object(
+    self: models.S3Backend, bucket_name: str, key_name: str, version_id: str | None = None, bypass: bool = False
+) -> tuple[bool, dict[str, Any]]:
+    """Where versioning is suspended, a version that is named goes alone; the emulator would delete all versions."""
+    bucket = self.get_bucket(bucket_name)
+    if version_id is None or bucket.versioning_status != "Suspended":
+        return _originals[models.S3Backend, "delete_object"](self, bucket_name, key_name, version_id, bypass)
+    versions = bucket.keys.getlist(key_name, [])
+    kept = [version for version in versions if str(version.version_id) != str(version_id)]
+    if kept:
+        bucket.keys.setlist(key_name, kept)
+    elif versions:
+        bucket.keys.pop(key_name)
+    return len(kept) < len(versions), {"version-id": version_id}
 
 
 # --- for the lab's own servers -------------------------------------------------------------------------------------
