@@ -79,9 +79,10 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="the full sweeps instead of samples")
     arguments = parser.parse_args()
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    # What several levels need is made once, before they start side by side.
+    # What several levels need (packages, host images) is made once, by a first lab, before they start side by side.
     if not arguments.levels or set(arguments.levels) & {"integration", "project", "lab"}:
-        subprocess.run(["tests/lab/lab", "prepare"], cwd=ROOT, check=True)
+        for command in ("start", "stop"):
+            subprocess.run(["tests/lab/lab", command, "--name", "first"], cwd=ROOT, check=True)
     lanes = [arguments.levels] if arguments.levels else LANES
     results: dict[str, bool] = {}
     threads = [threading.Thread(target=run_lane, args=(lane, arguments.long, results)) for lane in lanes]
