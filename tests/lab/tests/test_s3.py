@@ -251,6 +251,23 @@ def test_put_if_unchanged(s3, bucket):
     assert refused(s3.put_object, Bucket=bucket, Key="a", Body=b"3", IfMatch=etag) == "PreconditionFailed"
 
 
+def test_buckets_with_versions_can_be_emptied(s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        s3.put_object(Bucket=bucket, Key="a", Body=b"x")
+    for _ in range(2):
+        s3.delete_object(Bucket=bucket, Key="a")
+    assert refused(s3.delete_bucket, Bucket=bucket) == "BucketNotEmpty"
+    listed = s3.list_object_versions(Bucket=bucket)
+    rows = [*listed["Versions"], *listed["DeleteMarkers"]]
+    assert len(rows) == 4
+    objects = [{"Key": row["Key"], "VersionId": row["VersionId"]} for row in rows]
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+    assert len(answer["Deleted"]) == 4
+    assert "Versions" not in s3.list_object_versions(Bucket=bucket)
+    s3.delete_bucket(Bucket=bucket)
+
+
 def test_content_type_of_what_has_none(s3, bucket):
     s3.put_object(Bucket=bucket, Key="a", Body=b"x")
     s3.put_object(Bucket=bucket, Key="b", Body=b"x", ContentType="text/css", CacheControl="max-age=1")

@@ -58,6 +58,8 @@ def install(lab: Lab) -> None:
         _patch(responses.S3Response, "put_object", _put_object)
         _patch(responses.S3Response, "_acl_from_headers", _acl_from_headers)
         responses.bucket_policy_is_public = iam_policy.is_public
+        # The emulator disposes of every version that it deletes, and forgot that delete markers are some.
+        models.FakeDeleteMarker.dispose = lambda self, garbage=False: None
     for name in TAKEN_NAMES:
         if name not in models.s3_backends.bucket_accounts:
             models.s3_backends[_OTHER_ACCOUNT]["aws"].create_bucket(name, "us-east-1")
