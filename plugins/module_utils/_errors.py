@@ -72,7 +72,8 @@ class AWSErrorHandler(_AmazonAWSErrorHandler):
     no longer is, the formatting can go.
     """
 
-    _SERVICE = "aws"
+    # As permissions name it; if not set, the service that the call's client is of.
+    _SERVICE = ""
 
     @classmethod
     def common_error_handler(cls, description: str) -> Callable:
@@ -88,7 +89,8 @@ class AWSErrorHandler(_AmazonAWSErrorHandler):
                     raise cls._CUSTOM_EXCEPTION(message=f"Timeout trying to {doing}", exception=error) from error
                 except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
                     doing = _describe(description, signature, args, kwargs)
-                    message = build_failure_message(doing, cls._SERVICE, error)
+                    service = cls._SERVICE or args[0].meta.service_model.signing_name
+                    message = build_failure_message(doing, service, error)
                     raise cls._CUSTOM_EXCEPTION(message=message, exception=error) from error
 
             return handler

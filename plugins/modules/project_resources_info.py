@@ -27,6 +27,7 @@ options:
   name_prefix:
     description:
       - What cannot be tagged belongs to the project if its name is this, or begins with this and a dash or a slash.
+        What is named so, but is tagged as another project's or stage's, does not.
       - O(project) if not set, followed by a dash and O(stage) unless that is V(production).
     type: str
 extends_documentation_fragment:
@@ -91,6 +92,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ansible_collections.slipway.aws.plugins.module_utils._batch import gather
+from ansible_collections.slipway.aws.plugins.module_utils._iam.api import get_instance_profile
+from ansible_collections.slipway.aws.plugins.module_utils._iam.api import get_role
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
 from ansible_collections.slipway.aws.plugins.module_utils._project import api
@@ -101,6 +104,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._project.resources imp
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import belongs_by_tags
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import ec2_resource
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import flatten_instances
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import is_others
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import resource
 
 if TYPE_CHECKING:
@@ -121,8 +125,7 @@ def find_buckets(client: Any, tags: dict[str, str], prefix: str) -> list[dict[st
     return [
         resource("s3", "bucket", name, name=name, arn=f"arn:aws:s3:::{name}")
         for name in names
-        # A run that was killed may have made the bucket, and not tagged it.
-        if "Project" not in (own := api.tags_of({"Tags": tagged[name]})) or belongs_by_tags(own, tags)
+        if not is_others(api.tags_of({"Tags": tagged[name]}), tags)
     ]
 
 
@@ -152,13 +155,17 @@ def find_cloudfront_helpers(client: Any, prefix: str) -> list[dict[str, str]]:
     return [item for item in found if belongs_by_name(item["name"], prefix)]
 
 
-def find_iam(client: Any, prefix: str) -> list[dict[str, str]]:
+def find_iam(client: Any, tags: dict[str, str], prefix: str) -> list[dict[str, str]]:
     found = [resource("iam", "role", r["RoleName"], name=r["RoleName"], arn=r["Arn"]) for r in api.list_roles(client)]
     found += [
         resource("iam", "instance_profile", p["InstanceProfileName"], name=p["InstanceProfileName"], arn=p["Arn"])
         for p in api.list_instance_profiles(client)
     ]
-    return [item for item in found if belongs_by_name(item["name"], prefix)]
+    named = [item for item in found if belongs_by_name(item["name"], prefix)]
+    # IAM's lists tell no tags.
+    get = {"role": get_role, "instance_profile": get_instance_profile}
+    details = gather(**{item["arn"]: partial(get[item["type"]], client, item["name"]) for item in named})
+    return [item for item in named if not is_others(api.tags_of(details[item["arn"]] or {}), tags)]
 
 
 def find_secrets(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
@@ -188,7 +195,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     reads["bucket"] = partial(find_buckets, s3, tags, prefix)
     reads["distribution"] = partial(find_distributions, cloudfront, tags)
     reads["cloudfront"] = partial(find_cloudfront_helpers, cloudfront, prefix)
-    reads["iam"] = partial(find_iam, iam, prefix)
+    reads["iam"] = partial(find_iam, iam, tags, prefix)
     reads["secret"] = partial(find_secrets, secrets, tags)
     return {"changed": False, "resources": [item for found in gather(**reads).values() for item in found]}
 

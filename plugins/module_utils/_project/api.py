@@ -26,11 +26,12 @@ class AnsibleProjectError(AnsibleAWSError):
 
 class ProjectErrorHandler(AWSErrorHandler):
     _CUSTOM_EXCEPTION = AnsibleProjectError
-    _SERVICE = "ec2"
 
     @classmethod
     def _is_missing(cls) -> type[Exception]:
-        return is_boto3_error_code(["NoSuchTagSet", "NoSuchBucket", "NoSuchResource", "NoSuchDistribution"])
+        return is_boto3_error_code(
+            ["NoSuchTagSet", "NoSuchBucket", "NoSuchResource", "NoSuchDistribution", "NoSuchEntity"]
+        )
 
 
 @ProjectErrorHandler.common_error_handler("list by tag with {operation}")

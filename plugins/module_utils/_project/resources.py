@@ -61,6 +61,14 @@ def belongs_by_tags(tags: dict[str, str], wanted: dict[str, str]) -> bool:
     return all(tags.get(key) == value for key, value in wanted.items())
 
 
+def is_others(tags: dict[str, str], wanted: dict[str, str]) -> bool:
+    """Whether tags say that a resource named after the project is another's: app-test-host of stage test, not of app.
+
+    One without tags may be what a run left that was killed before it tagged.
+    """
+    return "Project" in tags and not belongs_by_tags(tags, wanted)
+
+
 def belongs_by_name(name: str, prefix: str) -> bool:
     """Whether a resource that has no tags is named after the project: its name alone, or followed by a dash or slash.
 

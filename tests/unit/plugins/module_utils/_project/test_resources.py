@@ -10,6 +10,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._project.resources imp
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import belongs_by_tags
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import ec2_resource
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import flatten_instances
+from ansible_collections.slipway.aws.plugins.module_utils._project.resources import is_others
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,20 @@ def test_a_name_belongs_to_a_project_up_to_a_dash_or_slash(name, belongs):
 def test_all_wanted_tags_must_be_there():
     assert belongs_by_tags({"Project": "a", "Stage": "s", "X": "y"}, {"Project": "a", "Stage": "s"})
     assert not belongs_by_tags({"Project": "a"}, {"Project": "a", "Stage": "s"})
+
+
+@pytest.mark.parametrize(
+    ("tags", "others"),
+    [
+        ({}, False),
+        ({"Owner": "me"}, False),
+        ({"Project": "a", "Stage": "s"}, False),
+        ({"Project": "a", "Stage": "t"}, True),
+        ({"Project": "b", "Stage": "s"}, True),
+    ],
+)
+def test_what_is_named_alike_is_anothers_only_if_its_tags_say_so(tags, others):
+    assert is_others(tags, {"Project": "a", "Stage": "s"}) is others
 
 
 def test_instances_are_taken_out_of_their_reservations():
