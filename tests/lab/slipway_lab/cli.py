@@ -32,6 +32,7 @@ from slipway_lab.commands import CommandError
 from slipway_lab.commands import run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterator
     from typing import Any
 
@@ -59,11 +60,13 @@ def _exclusively(name: str) -> Iterator[None]:
         yield
 
 
-def ask(config: Config, path: str, timeout: float = 5) -> Any:
+def ask(config: Config, path: str, timeout: float = 5, put: Any = None) -> Any:
     """The answer of the lab's control API, None if it does not answer."""
     tls = ssl.create_default_context(cafile=str(config.directory / "ca.pem"))
+    body = None if put is None else json.dumps(put).encode()
+    request = urllib.request.Request(f"{config.url}/_lab/{path}", body, method="PUT" if body else "GET")
     try:
-        with urllib.request.urlopen(f"{config.url}/_lab/{path}", timeout=timeout, context=tls) as response:
+        with urllib.request.urlopen(request, timeout=timeout, context=tls) as response:
             return json.load(response)
     except (urllib.error.URLError, OSError):
         return None
@@ -73,13 +76,8 @@ def start(name: str, hosts: bool, delay: str) -> None:
     provision.require_root()
     with _exclusively(name):
         config = configuration.load(name)
-        if config and configuration.ServerLock(name).holder() and ask(config, "status"):
-            if (config.hosts, config.delays) != (hosts, delay):
-                say(
-                    f"The lab {name} runs already, with --hosts {'on' if config.hosts else 'off'}"
-                    f" --delays {config.delays}; stop it first to start it otherwise."
-                )
-            _write_environment(config)
+        if config and configuration.ServerLock(name).holder():
+            _use_running(config, hosts, delay)
             return
         if config:
             say(f"The lab {name} has no living server (what it held is lost): clearing it away.")
@@ -95,6 +93,26 @@ def start(name: str, hosts: bool, delay: str) -> None:
         _start_server(config)
         _write_environment(config)
     _introduce(config)
+
+
+def _use_running(config: Config, hosts: bool, delay: str) -> None:
+    if not _answers(config):
+        raise LabError(f"The server of the lab {config.name} lives but does not answer: stop the lab first.")
+    if config.hosts != hosts:
+        was = "with" if config.hosts else "without"
+        raise LabError(f"The lab {config.name} runs already, {was} hosts: stop it first to start it otherwise.")
+    ask(config, "delays", put={"mode": delay})
+    _write_environment(config)
+
+
+def _answers(config: Config, alive: Callable[[], bool] = lambda: True) -> bool:
+    """Whether the lab's server answers, given time to (machines are slow when they are busy)."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and alive():
+        if ask(config, "status", timeout=5):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def _prepare_directory(config: Config) -> None:
@@ -119,11 +137,8 @@ def _start_server(config: Config) -> None:
             env=os.environ | configuration.EMULATOR_SETTINGS,
             cwd="/",
         )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        if ask(config, "status", timeout=1):
-            return
-        time.sleep(0.1)
+    if _answers(config, lambda: server.poll() is None):
+        return
     last_lines = "".join(log.read_text().splitlines(keepends=True)[-20:])
     if server.poll() is None:
         server.kill()
@@ -156,12 +171,27 @@ def stop(name: str) -> None:
     say(f"The lab {name} is stopped; nothing of it is left but {config.directory / 'server.log'}.")
 
 
+def stop_number(number: int) -> None:
+    """Stop a lab whose directory is gone, as when a checkout was deleted before its lab was stopped."""
+    provision.require_root()
+    for process in network.processes_of(number):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    _clear_machine(number, None)
+    say(f"The lab number {number} is stopped.")
+
+
+def _clear_machine(number: int, volumes: Path | None) -> None:
+    provision.remove_containers(number)
+    provision.remove_loop_devices(volumes)
+    network.down(number)
+    names.write_hosts_block(number, [])
+
+
 def _clear(config: Config) -> None:
     """Remove all that a lab made, whether its server lives or not."""
     _stop_server(config.name)
-    provision.remove_hosts(config)
-    network.down(config.number)
-    names.write_hosts_block(config.number, [])
+    _clear_machine(config.number, config.directory / "volumes")
     for file in configuration.environment_files(config.name):
         # The short-cut of the default lab only.
         file.unlink(missing_ok=True)
@@ -193,8 +223,11 @@ def _stop_server(name: str) -> None:
 def status(name: str | None) -> int:
     """Print one line per lab; the exit status says whether all of them answer."""
     wanted = [name] if name else configuration.names()
+    if not name:
+        for number in sorted(network.lab_numbers() - {config.number for config in map(_existing, wanted)}):
+            print(f"number {number}: a lab of another directory; stop it there, or with --number {number}")
     if not wanted:
-        print("No lab is running here.")
+        print("No lab of this directory is running.")
         return 1
     healthy = True
     for each in wanted:
@@ -232,6 +265,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         sub = commands.add_parser(command, help=description, description=description)
         default = None if command == "status" else configuration.DEFAULT_NAME
         sub.add_argument("--name", default=default, help=f"the lab's name (default: {default or 'all'})")
+        if command == "stop":
+            sub.add_argument("--number", type=int, help="stop the lab of this number, whose directory is gone")
         if command == "start":
             sub.add_argument("--hosts", choices=("on", "off"), default="on", help="whether instances boot real hosts")
             sub.add_argument("--delays", choices=delays.MODES, default="off", help="how long things take")
@@ -248,6 +283,8 @@ def main(arguments: list[str] | None = None) -> int:
         match options.command:
             case "start":
                 start(options.name, options.hosts == "on", options.delays)
+            case "stop" if options.number is not None:
+                stop_number(options.number)
             case "stop":
                 stop(options.name)
             case "status":

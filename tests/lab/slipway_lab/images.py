@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
@@ -44,6 +45,7 @@ _CUSTOMIZE = (
 )
 
 SOURCES_DIRECTORY = Path("/etc/apt")
+LOCK_FILE = Path("/run/lock/slipway-lab-images.lock")
 
 
 class ImageError(Exception):
@@ -130,7 +132,15 @@ def _exists(release: str) -> bool:
 
 
 def build(say: Callable[[str], None]) -> None:
-    """Build the images that are missing, all at once."""
+    """Build the images that are missing, all at once; labs that start together build them once."""
+    if not missing():
+        return
+    with LOCK_FILE.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _build_missing(say)
+
+
+def _build_missing(say: Callable[[str], None]) -> None:
     releases = missing()
     if not releases:
         return

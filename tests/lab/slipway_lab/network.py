@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,17 @@ def namespaces_of(number: int) -> list[str]:
     if not NAMESPACES.is_dir():
         return []
     return sorted(path.name for path in NAMESPACES.iterdir() if path.name == own or path.name.startswith(f"{own}-"))
+
+
+def lab_numbers() -> set[int]:
+    """The numbers of all labs on this machine."""
+    names = [path.name for path in NAMESPACES.iterdir()] if NAMESPACES.is_dir() else []
+    return {int(match[1]) for match in (re.fullmatch(r"slw(\d+)", name) for name in names) if match}
+
+
+def processes_of(number: int) -> list[int]:
+    """What runs in a lab's namespace: its server."""
+    return [int(process) for process in run("ip", "netns", "pids", lab_namespace(number), check=False).split()]
 
 
 def _setns(descriptor: int) -> None:

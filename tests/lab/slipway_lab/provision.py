@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -16,8 +17,6 @@ from slipway_lab.commands import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from slipway_lab.config import Config
 
 # Program -> the Debian package that brings it.
 NETWORK_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "ssh-keygen": "openssh-client"}
@@ -82,14 +81,19 @@ def system_trust() -> str:
     raise ProvisionError("No bundle of trusted certificates found: install ca-certificates.")
 
 
-def remove_hosts(config: Config) -> None:
-    """Remove the containers and loop devices of a lab."""
-    if shutil.which("podman") and config.hosts:
-        containers = run("podman", "ps", "-aq", "--filter", f"label=slipway-lab={config.number}").split()
+def remove_containers(number: int) -> None:
+    """Remove the hosts of a lab."""
+    if shutil.which("podman"):
+        containers = run("podman", "ps", "-aq", "--filter", f"label=slipway-lab={number}").split()
         if containers:
             run("podman", "rm", "-f", "-t", "0", "-v", *containers)
-    volumes = config.directory / "volumes"
+
+
+def remove_loop_devices(volumes: Path | None) -> None:
+    """Free the devices of files in a lab's directory of volumes; with None, those of labs whose files are gone."""
     for line in run("losetup", "--noheadings", "--output", "NAME,BACK-FILE", "--list", check=False).splitlines():
         device, _, file = line.strip().partition(" ")
-        if file.strip().startswith(f"{volumes}/"):
+        file = file.strip()
+        orphan = re.search(r"/\.lab/[^/]+/volumes/vol-\w+\.img \(deleted\)$", file)
+        if file.startswith(f"{volumes}/") if volumes else orphan:
             run("losetup", "--detach", device)
