@@ -54,7 +54,9 @@ def check_value(name: str, value: Any, option: Mapping[str, Any]) -> list[str]:
     if is_empty(value):
         return ["it is required, and empty"] if option.get("required") else []
     spec = {name: {**to_argument_spec(option), "required": False}}
-    return list(ArgumentSpecValidator(spec).validate({name: value}).error_messages)
+    messages = ArgumentSpecValidator(spec).validate({name: value}).error_messages
+    # Ansible's own words for a key that is not known begin with the key, without saying what is wrong with it.
+    return [f"Unsupported: {text}" if "Supported parameters include" in text else text for text in messages]
 
 
 def suggest_name(name: str, known: Iterable[str]) -> str:

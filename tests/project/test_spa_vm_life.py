@@ -37,9 +37,9 @@ def test_the_plan_on_an_empty_account_writes_nothing_and_names_what_will_be_made
     for name in (
         "10.20.0.0/16",  # VPC
         "public-a",
-        "etf-portfolio-app",  # security group
+        "tcp 8000 com.amazonaws.global.cloudfront.origin-facing",  # rule of the security group
         "etf-portfolio-backend",  # role, host
-        "debian-13",
+        "ami-",  # the newest image of the family
         "etf-portfolio-frontend-",  # bucket
         "etf-portfolio-client-routes",  # function
         "etf-portfolio/origin-secret",
