@@ -30,7 +30,7 @@ OPTIONS = {
         ({"project": "a", "volume_size": "big"}, [["volume_size", "int"]]),
         ({"project": "a", "access": "telnet"}, [["access", "direct", "ssm"]]),
         ({"project": "a", "source": {}}, []),
-        ({"project": "a", "source": {"pth": "."}}, [["source", "Unsupported", "pth"], ["source", "required", "path"]]),
+        ({"project": "a", "source": {"pth": "."}}, [["source", "required", "path"], ["source", "Unsupported", "pth"]]),
         ({"project": "a", "volum_size": 1}, [["volum_size", "Did you mean volume_size?"]]),
         ({"project": "a", "colour": 1}, [["colour", "local_colour"]]),
         ({"project": "a", "worked_out": 1}, [["worked_out", "would ignore"]]),
