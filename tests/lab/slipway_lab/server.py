@@ -32,6 +32,7 @@ from slipway_lab.aws import cloudfront
 from slipway_lab.aws import ec2
 from slipway_lab.aws import iam
 from slipway_lab.aws import s3
+from slipway_lab.aws import secretsmanager
 from slipway_lab.aws import ssm
 from slipway_lab.ca import Authority
 from slipway_lab.delays import Delays
@@ -198,7 +199,7 @@ def build_application(
     iam.install(lab, access_key_id, secret_access_key)
     compute = ec2.install(lab, upstream)
     application.after_mutating("ec2", compute.fabric.follow)
-    for service in (ssm, s3, cloudfront):
+    for service in (ssm, secretsmanager, s3, cloudfront):
         service.install(lab)
     return application
 

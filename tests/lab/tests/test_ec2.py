@@ -155,6 +155,26 @@ def test_client_token_launches_once(launch):
         launch(ClientToken=token, InstanceType="t3.small")
 
 
+def test_launch_without_subnet_is_in_the_default_one(ec2, image):
+    instance = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]
+    subnet = ec2.describe_subnets(SubnetIds=[instance["SubnetId"]])["Subnets"][0]
+    assert subnet["DefaultForAz"]
+    assert ipaddress.ip_address(instance["PrivateIpAddress"]) in ipaddress.ip_network(subnet["CidrBlock"])
+    assert describe(ec2, instance["InstanceId"])["PublicIpAddress"]
+
+
+def test_launch_with_an_interface(ec2, network, launch):
+    interface = {"DeviceIndex": 0, "SubnetId": network.subnet, "Groups": [network.group]}
+    options = {"NetworkInterfaces": [interface | {"AssociatePublicIpAddress": True}]}
+    image = ec2.describe_images(Owners=["136693071363"], Filters=[{"Name": "architecture", "Values": ["x86_64"]}])
+    launched = ec2.run_instances(
+        ImageId=image["Images"][0]["ImageId"], InstanceType="t3.micro", MinCount=1, MaxCount=1, **options
+    )
+    instance = describe(ec2, launched["Instances"][0]["InstanceId"])
+    assert [group["GroupId"] for group in instance["SecurityGroups"]] == [network.group]
+    assert instance["PublicIpAddress"]
+
+
 def test_unknown_key_pair(launch):
     with refused("InvalidKeyPair.NotFound"):
         launch(KeyName="nobody's")
@@ -301,6 +321,16 @@ def test_public_names_are_the_vpcs_choice(ec2, network, launch):
     assert not instance.get("PublicDnsName")
 
 
+def test_address_in_use_is_not_released(ec2, launch):
+    instance_id = launch()
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    association = ec2.associate_address(AllocationId=address, InstanceId=instance_id)["AssociationId"]
+    with refused("InvalidIPAddress.InUse"):
+        ec2.release_address(AllocationId=address)
+    ec2.disassociate_address(AssociationId=association)
+    ec2.release_address(AllocationId=address)
+
+
 # Volumes
 
 
@@ -396,6 +426,16 @@ def test_default_security_group_stays(ec2, network):
     default = ec2.describe_security_groups(Filters=filters)["SecurityGroups"][0]["GroupId"]
     with refused("CannotDelete"):
         ec2.delete_security_group(GroupId=default)
+
+
+def test_nat_gateway_leaves_nothing_behind(ec2, network):
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=network.subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    with refused("DependencyViolation"):
+        ec2.delete_subnet(SubnetId=network.subnet)
+    ec2.delete_nat_gateway(NatGatewayId=gateway)
+    ec2.delete_subnet(SubnetId=network.subnet)
+    ec2.release_address(AllocationId=address)
 
 
 def test_subnet_leaves_its_route_table(ec2, network):

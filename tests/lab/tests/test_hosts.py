@@ -377,6 +377,42 @@ def test_role_credentials(lab, host, role):
         ssm.get_parameter(Name="/other")
 
 
+@pytest.fixture
+def behind_a_bridge(lab, hosts):
+    """A namespace behind a host's own address, as a container's on the host would be."""
+    outer = f"slw{lab.number}-i-{hosts['13'].id.removeprefix('i-')[:12]}"
+    inner = f"pytest-{os.getpid()}"
+    run("ip", "netns", "add", inner)
+    run("ip", "-n", outer, "link", "add", "bridge0", "type", "veth", "peer", "name", "eth0", "netns", inner)
+    for namespace, device, address in ((outer, "bridge0", "172.31.0.1"), (inner, "eth0", "172.31.0.2")):
+        run("ip", "-n", namespace, "addr", "add", f"{address}/24", "dev", device)
+        run("ip", "-n", namespace, "link", "set", device, "up")
+    run("ip", "-n", inner, "route", "add", "default", "via", "172.31.0.1")
+    run("ip", "netns", "exec", outer, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    rules = "type nat hook postrouting priority srcnat\nip saddr 172.31.0.2 masquerade"
+    table = f"table ip inner {{\nchain post {{\n{rules}\n}}\n}}\n"
+    run("ip", "netns", "exec", outer, "nft", table)
+    yield inner
+    run("ip", "netns", "exec", outer, "nft", "delete", "table", "ip", "inner")
+    run("ip", "-n", outer, "link", "delete", "bridge0")
+    run("ip", "netns", "delete", inner)
+
+
+def test_hop_limit_keeps_tokens_from_containers(network, hosts, behind_a_bridge):
+    header = "X-aws-ec2-metadata-token-ttl-seconds: 60"
+    url = "http://169.254.169.254/latest/api/token"
+    ask = ["curl", "-s", "-m", "3", "-o", "/dev/null", "-w", "%{http_code}", "-X", "PUT", "-H", header, url]
+
+    def answer():
+        return run("ip", "netns", "exec", behind_a_bridge, *ask, check=False)
+
+    assert answer() == "000"
+    network.ec2.modify_instance_metadata_options(InstanceId=hosts["13"].id, HttpPutResponseHopLimit=2)
+    assert answer() == "200"
+    network.ec2.modify_instance_metadata_options(InstanceId=hosts["13"].id, HttpPutResponseHopLimit=1)
+    assert answer() == "000"
+
+
 # Network
 
 

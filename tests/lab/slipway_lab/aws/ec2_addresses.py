@@ -14,6 +14,7 @@ from moto.ec2.models import elastic_network_interfaces
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
+from moto.ec2.responses.elastic_ip_addresses import ElasticIPAddresses
 
 from slipway_lab import addresses
 from slipway_lab.aws import ec2_errors
@@ -66,6 +67,12 @@ class Pool:
 
 
 def install(compute: Compute) -> None:
+    _install_pool(compute)
+    _install_names()
+    _install_association()
+
+
+def _install_pool(compute: Compute) -> None:
     pool = Pool(compute.lab.account_id, compute.lab.number)
     elastic_ip_addresses.random_ip = pool.take
     elastic_network_interfaces.random_public_ip = pool.take
@@ -81,6 +88,8 @@ def install(compute: Compute) -> None:
         if elastic_address_of(self) is None:
             original()
 
+
+def _install_names() -> None:
     def dns_name(nic: NetworkInterface) -> str | None:
         # AWS gives public names only in a VPC that has them switched on.
         vpc = nic.ec2_backend.get_vpc(nic.vpc_id)
@@ -101,6 +110,8 @@ def install(compute: Compute) -> None:
 
     NetworkInterface.association = property(association)
 
+
+def _install_association() -> None:
     @wraps(ElasticAddressBackend, "associate_address")
     def associate_address(original: Any, self: Any, instance: Any = None, eni: Any = None, **options: Any) -> Any:
         if instance and instance.state not in ("running", "stopped", "stopping"):
@@ -118,3 +129,10 @@ def install(compute: Compute) -> None:
                 other.public_ip = None
         associated.instance = associated.instance or nic.instance
         return associated
+
+    @wraps(ElasticIPAddresses, "release_address")
+    def release_address(original: Any, self: Any) -> Any:
+        found = self.ec2_backend.address_by_allocation([self._get_param("AllocationId")])
+        if found[0].association_id:
+            raise ec2_errors.address_in_use(found[0].public_ip)
+        return original()

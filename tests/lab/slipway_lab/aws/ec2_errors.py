@@ -86,6 +86,10 @@ def address_limit() -> EC2ClientError:
     return _error("AddressLimitExceeded", "The lab has no public address left.")
 
 
+def address_in_use(address: str) -> EC2ClientError:
+    return _error("InvalidIPAddress.InUse", f"Address {address} is in use.")
+
+
 def incorrect_state(message: str) -> EC2ClientError:
     return _error("IncorrectState", message)
 

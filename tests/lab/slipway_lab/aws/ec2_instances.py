@@ -131,12 +131,21 @@ def _install_launch(compute: Compute) -> None:
         image = self.describe_images(ami_ids=[launched])[0]
         check_launch(compute, image, options["instance_type"], options.get("key_name"), self.key_pairs)
         _check_groups(self, options)
+        if not options.get("subnet_id") and not options.get("nics"):
+            options["subnet_id"] = _default_subnet(self, options.get("placement"))
         reservation = original(image_id, *arguments, **options)
         for instance in reservation.instances:
             _complete(compute, instance)
             set_state(instance, "pending")
             compute.in_background(lambda instance=instance: _boot(compute, instance, image))
         return reservation
+
+
+def _default_subnet(backend: Any, zone: str | None) -> str | None:
+    """Where AWS launches what names no subnet; the emulator takes an address out of the air."""
+    subnets = backend.get_default_subnets()
+    subnet = subnets.get(zone) if zone else next(iter(subnets.values()), None)
+    return subnet.id if subnet else None
 
 
 def _check_groups(backend: Any, options: dict[str, Any]) -> None:

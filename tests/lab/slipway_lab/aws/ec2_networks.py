@@ -9,6 +9,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from moto.ec2.models.internet_gateways import InternetGatewayBackend
+from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
@@ -17,6 +18,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.security_groups import SecurityGroups
 
 from slipway_lab.aws import ec2_errors
+from slipway_lab.aws.ec2_addresses import elastic_address_of
 from slipway_lab.aws.patching import wraps
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def groups_that_name(backend: Any, group: SecurityGroup) -> list[str]:
 
 def install() -> None:
     _install_dependencies()
+    _install_nat_gateways()
     _install_rule_descriptions()
     _install_rule_quota()
 
@@ -108,6 +111,18 @@ def _install_dependencies() -> None:
         vpc = original(vpc_id)
         self.groups.pop(vpc_id, None)
         return vpc
+
+
+def _install_nat_gateways() -> None:
+    @wraps(NatGatewayBackend, "delete_nat_gateway")
+    def delete_nat_gateway(original: Any, self: Any, nat_gateway_id: str) -> Any:
+        """Its interface goes with it, and its address is free again; the emulator leaves both."""
+        gateway = original(nat_gateway_id)
+        address = elastic_address_of(gateway._eni)
+        if address is not None:
+            self.disassociate_address(address=address.public_ip)
+        self.enis.pop(gateway._eni.id, None)
+        return gateway
 
 
 def _install_rule_descriptions() -> None:

@@ -1,0 +1,23 @@
+# Copyright: Contributors to the slipway.aws project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+def create(client):
+    client.create_secret(Name="lab/name", SecretString="a long dummy secret")
+
+
+@pytest.mark.parametrize(("scheduled", "code"), [(False, "ResourceExistsException"), (True, "InvalidRequestException")])
+def test_name_that_is_taken(emulator, scheduled, code):
+    client = emulator.client("secretsmanager")
+    create(client)
+    if scheduled:
+        client.delete_secret(SecretId="lab/name", RecoveryWindowInDays=7)
+    with pytest.raises(ClientError) as raised:
+        create(client)
+    assert raised.value.response["Error"]["Code"] == code
+    client.delete_secret(SecretId="lab/name", ForceDeleteWithoutRecovery=True)
