@@ -174,7 +174,7 @@ def stop(name: str) -> None:
 def stop_number(number: int) -> None:
     """Stop a lab whose directory is gone, as when a checkout was deleted before its lab was stopped."""
     provision.require_root()
-    for process in network.processes_of(number):
+    for process in network.servers_of(number):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     _clear_machine(number, None)

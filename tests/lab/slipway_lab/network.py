@@ -78,9 +78,10 @@ def lab_numbers() -> set[int]:
     return {int(match[1]) for match in (re.fullmatch(r"slw(\d+)", name) for name in names) if match}
 
 
-def processes_of(number: int) -> list[int]:
-    """What runs in a lab's namespace: its server."""
-    return [int(process) for process in run("ip", "netns", "pids", lab_namespace(number), check=False).split()]
+def servers_of(number: int) -> list[int]:
+    """The process ids of servers in a lab's namespace (where the hosts' monitors run as well)."""
+    processes = run("ip", "netns", "pids", lab_namespace(number), check=False).split()
+    return [int(process) for process in processes if b"slipway_lab" in Path("/proc", process, "cmdline").read_bytes()]
 
 
 def _setns(descriptor: int) -> None:
