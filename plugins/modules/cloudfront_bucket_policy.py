@@ -106,8 +106,7 @@ policy:
         Resource: arn:aws:s3:::shop-frontend-123456789012/*
         Condition:
           StringEquals:
-            AWS:SourceArn:
-              - arn:aws:cloudfront::123456789012:distribution/E2QWRUHAPOMQZL
+            AWS:SourceArn: arn:aws:cloudfront::123456789012:distribution/E2QWRUHAPOMQZL
 """
 
 import re

@@ -478,7 +478,7 @@ distribution:
       description: The certificate.
       returned: when present
       type: dict
-      sample: {"cloud_front_default_certificate": true, "minimum_protocol_version": TLSv1, "ssl_support_method": vip}
+      sample: {"cloud_front_default_certificate": true}
     price_class:
       description: Which locations are used.
       returned: when present
@@ -574,7 +574,7 @@ def read_secret_value(module: AnsibleAWSModule, secret: str) -> str | None:
         if module.check_mode:
             return UNKNOWN
         raise
-    except is_ansible_aws_error_code("InvalidRequestException"):
+    except is_ansible_aws_error_code("InvalidRequestException"):  # pylint: disable=duplicate-except
         # Its deletion is scheduled. Restoring it brings the same value back.
         if module.check_mode:
             return None

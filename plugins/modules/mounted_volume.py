@@ -149,12 +149,7 @@ def wait_for_device(device: str, timeout: int) -> None:
 
 def probe(module: AnsibleModule, device: str) -> FileSystem | None:
     # --probe asks the device itself, not what an earlier blkid remembers of it.
-    rc, output, _ = module.run_command(
-        ["blkid", "--probe", "--usages", "filesystem,raid,crypto,other", "--output", "export", device]
-    )
-    if rc == 2:
-        # Partition tables are found only without the filter above.
-        rc, output, _ = module.run_command(["blkid", "--probe", "--output", "export", device])
+    rc, output, _error = module.run_command(["blkid", "--probe", "--output", "export", device])
     return read_signature(device, rc, output)
 
 

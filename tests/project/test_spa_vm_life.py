@@ -75,7 +75,7 @@ def test_the_application_answers_through_the_edge(project, first_run):
     made = project.ask(
         "/api/v1/transactions",
         method="POST",
-        body={"isin": "IE00B4L5Y983", "kind": "buy", "quantity": "2", "price": "85.10", "traded_on": "2026-01-05"},
+        body={"isin": "IE00B4L5Y983", "kind": "buy", "units": "2", "price": "85.10", "traded_on": "2026-01-05"},
     )
     assert made.status == 201, made.body
     assert project.ask("/api/v1/analytics/portfolio-summary").status == 200

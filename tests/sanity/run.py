@@ -21,6 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
+# The link that makes the checkout a collection; and programs of their own, with their own rules (ruff, pytest): the
+# example applications, the lab, and what runs the tests.
+NOT_THE_COLLECTION = ("collections/", "examples/", "benchmarks/", "tests/lab/", "tests/support/", "tests/examples/")
+
 # What ansible-test runs as `python get_pip_*.py <packages>`: installs them with the pip in the wheel.
 BOOTSTRAP = """\
 import runpy
@@ -60,7 +64,7 @@ def provide_pip() -> None:
 
 
 def copy_tree(target: Path) -> None:
-    """Copy what git knows or would add, but for the link that makes the checkout a collection."""
+    """Copy what git knows or would add, but for what is not the collection itself."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -70,7 +74,7 @@ def copy_tree(target: Path) -> None:
     ).stdout
     for name in filter(None, listed.split("\0")):
         source = ROOT / name
-        if name.startswith("collections/") or not source.exists():
+        if name.startswith(NOT_THE_COLLECTION) or not source.exists():
             continue
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target / name, follow_symlinks=False)

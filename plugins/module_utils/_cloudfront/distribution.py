@@ -368,6 +368,9 @@ def canonical(node: Any, ordered: bool = False) -> Any:
     for key, item in node.items():
         if key in ("Quantity", "Certificate", "CertificateSource"):
             continue
+        if key == "ViewerCertificate" and uses_default_certificate(item):
+            # What AWS says besides of its own certificate cannot be changed.
+            item = {"CloudFrontDefaultCertificate": True}
         value = canonical(item, ordered if key == "Items" else key in ("CacheBehaviors", "Members"))
         if value is not False and value not in (None, "", [], {}):
             result[key] = value

@@ -140,18 +140,18 @@ class Application:
     # systemd
 
     def systemctl(self, *arguments: str) -> None:
-        rc, _, error = self._run(["systemctl", *arguments])
+        rc, _output, error = self._run(["systemctl", *arguments])
         if rc != 0:
             raise ReleaseError(f"systemctl {' '.join(arguments)}: {error.strip()}")
 
     def show(self, unit: str) -> dict[str, str]:
         wanted = "ActiveState,SubState,UnitFileState,NRestarts,Result,ExecMainStatus,Job"
-        _, output, _ = self._run(["systemctl", "show", f"--property={wanted}", unit], check_rc=True)
+        _rc, output, _error = self._run(["systemctl", "show", f"--property={wanted}", unit], check_rc=True)
         return dict(line.split("=", 1) for line in output.splitlines())
 
     def read_log(self, unit: str, since: float, lines: int) -> str:
         command = ["journalctl", f"--unit={unit}", f"--since=@{since:.0f}", f"--lines={lines}", "--output=cat"]
-        _, output, _ = self._run([*command, "--no-pager", "--quiet"])
+        _rc, output, _error = self._run([*command, "--no-pager", "--quiet"])
         return output.strip()
 
     # Steps

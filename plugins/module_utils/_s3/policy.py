@@ -36,7 +36,7 @@ def cloudfront_statements(
 ) -> dict[str, dict[str, Any] | None]:
     """The statements that let CloudFront read the bucket, by Sid; None for one that must not be there.
 
-    A kind of access whose list is None is left alone.
+    A kind of access whose list is None is left alone. They are spelt as S3 gives them back.
     """
     partition = bucket_arn.split(":")[1]
     statements: dict[str, dict[str, Any] | None] = {}
@@ -54,16 +54,20 @@ def cloudfront_statements(
             {
                 "Principal": {"Service": "cloudfront.amazonaws.com"},
                 # Without the source any customer's distribution could read the bucket.
-                "Condition": {"StringEquals": {"AWS:SourceArn": sorted(distribution_arns)}},
+                "Condition": {"StringEquals": {"AWS:SourceArn": _collapse(distribution_arns)}},
             },
         )
     if origin_access_identities is not None:
         users = [
             f"arn:{partition}:iam::cloudfront:user/CloudFront Origin Access Identity {identity}"
-            for identity in sorted(origin_access_identities)
+            for identity in origin_access_identities
         ]
-        allow(f"{sid_prefix}OAI", bool(users), {"Principal": {"AWS": users}})
+        allow(f"{sid_prefix}OAI", bool(users), {"Principal": {"AWS": _collapse(users)}})
     return statements
+
+
+def _collapse(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else sorted(values)
 
 
 def _statements(policy: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ OAC = {
     "Sid": "AllowCloudFrontOAC",
     "Effect": "Allow",
     "Principal": {"Service": "cloudfront.amazonaws.com"},
-    "Condition": {"StringEquals": {"AWS:SourceArn": [ARN]}},
+    "Condition": {"StringEquals": {"AWS:SourceArn": ARN}},
     "Action": "s3:GetObject",
     "Resource": "arn:aws:s3:::shop-files/*",
 }

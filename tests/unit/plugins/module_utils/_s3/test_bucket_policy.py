@@ -41,7 +41,7 @@ def test_each_kind_of_access_has_its_statements():
     assert statements["SiteOAIList"] == {
         "Sid": "SiteOAIList",
         "Effect": "Allow",
-        "Principal": {"AWS": ["arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E9"]},
+        "Principal": {"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E9"},
         "Action": "s3:ListBucket",
         "Resource": "arn:aws:s3:::shop",
     }
@@ -63,7 +63,7 @@ def test_what_is_not_spoken_of_is_left_alone_and_what_is_empty_removed(distribut
 
 def test_the_partition_is_that_of_the_bucket():
     statements = cloudfront_statements("arn:aws-cn:s3:::shop", "A", None, ["E9"], False)
-    assert statements["AOAI"]["Principal"]["AWS"][0].startswith("arn:aws-cn:iam::cloudfront:")
+    assert statements["AOAI"]["Principal"]["AWS"].startswith("arn:aws-cn:iam::cloudfront:")
 
 
 @pytest.mark.parametrize(
