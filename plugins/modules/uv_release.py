@@ -137,7 +137,8 @@ def build(module: AnsibleModule, params: dict[str, Any]) -> None:
     python = os.path.join(path, ".venv", "bin", "python")
     compile_code = [python, "-m", "compileall", "-q", "-x", r"/\.venv/", path]
     run_step(module, f"compile the code in {path}", compile_code)
-    # Whatever modes the files had where they come from, or uv gave its lock: the application can read them, root alone can write them.
+    # Whatever modes the files had where they come from, or uv gave them: the application can read them, and root alone
+    # can write them.
     run_step(module, f"set the modes in {path}", ["chmod", "-R", "u=rwX,go=rX", path])
     write_file(os.path.join(path, COMPLETION_MARKER), "", 0o644)
 
