@@ -146,6 +146,7 @@ release:
 import os
 import shutil
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
@@ -163,7 +164,7 @@ if TYPE_CHECKING:
 
 
 def prepare_cache(path: str | None) -> str:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     cache = os.path.abspath(path or os.path.join(home, "slipway"))
     for name in ("", "releases", "trees"):
         os.makedirs(os.path.join(cache, name), mode=0o700, exist_ok=True)

@@ -120,7 +120,8 @@ def secrets():
 
 @pytest.fixture
 def call(call_module, cloudfront, secrets, sequential_reads):
-    def run(params=PARAMS, **options):
+    def run(params=None, **options):
+        params = PARAMS if params is None else params
         clients = {"cloudfront": cloudfront, "secretsmanager": secrets}
         return call_module(cloudfront_site, params, clients, **options)
 

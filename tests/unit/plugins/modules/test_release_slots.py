@@ -127,8 +127,15 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         slot = next(name for name, number in PORTS.items() if number == port)
         return None if host.active.get(f"shop-{slot}.service") else "no answer"
 
-    monkeypatch.setattr(AnsibleModule, "run_command", lambda *args, **options: host.run_command(*args, **options))
-    monkeypatch.setattr(AdminSocket, "ask", lambda *args: host.ask(*args))
+    # Functions, since a bound method would not be given the object that it is called on.
+    def run_command(module: AnsibleModule, command: list[str], **options: Any) -> tuple[int, str, str]:
+        return host.run_command(module, command, **options)
+
+    def ask(admin_socket: AdminSocket, command: str) -> str:
+        return host.ask(admin_socket, command)
+
+    monkeypatch.setattr(AnsibleModule, "run_command", run_command)
+    monkeypatch.setattr(AdminSocket, "ask", ask)
     monkeypatch.setattr(host_module, "UNIT_DIRECTORY", str(tmp_path / "systemd"))
     monkeypatch.setattr(host_module.os, "replace", counted_replace)
     monkeypatch.setattr(host_module.Application, "_probe", probe)

@@ -22,6 +22,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import norma
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import normalise_volume
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import split_instances
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.result import host_result
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.result import host_view
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.result import planned_host
 from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
 
@@ -31,7 +32,13 @@ T4G = {"ProcessorInfo": {"SupportedArchitectures": ["arm64"]}}
 SUBNET = {"SubnetId": "subnet-1", "AvailabilityZone": "us-east-1a"}
 
 
-def desired(described_type=T3, subnet=SUBNET, **changes):
+# None means something to desired.
+USUAL = object()
+
+
+def desired(described_type=USUAL, subnet=USUAL, **changes):
+    described_type = T3 if described_type is USUAL else described_type
+    subnet = SUBNET if subnet is USUAL else subnet
     options = {
         "name": "shop",
         "state": "present",
@@ -195,6 +202,7 @@ def test_a_half_made_or_changed_host_is_mended(current, expected):
         ({"instance_profile": ""}, ["set_instance_profile"]),
         ({"instance_profile": None, "security_group_ids": None, "public_key": None}, []),
         ({"security_group_ids": [UNKNOWN]}, ["set_security_groups"]),
+        ({"security_group_ids": []}, []),
         ({"metadata_hop_limit": 2}, ["protect_metadata"]),
         # An image that is not named by its ID is looked at only when an instance is made.
         ({"image_id": None}, []),
@@ -485,6 +493,15 @@ def test_a_plan_of_a_replacement_keeps_the_address_and_the_data():
     assert planned["instance_id"] == UNKNOWN
     assert planned["public_ip"] == "203.0.113.25"
     assert planned["data_volume_id"] == "vol-data"
+
+
+def test_a_diff_names_what_it_can():
+    named = {"SubnetId": "subnet-1", "Tags": tags("shop-a")}
+    view = host_view({**host(), "inputs": {"subnet": named}})
+    assert view["subnet"] == "shop-a (subnet-1)"
+    assert view["security_groups"] == ["shop-web (sg-1)"]
+    assert host_view(host())["subnet"] == "subnet-1"
+    assert host_view(NOTHING) == {}
 
 
 def test_a_plan_without_elastic_ip():

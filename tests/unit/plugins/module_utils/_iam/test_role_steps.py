@@ -55,7 +55,10 @@ def current(role=None, attached=None, policies=None, **profile):
             "Tags": tags,
             **(role or {}),
         },
-        [{"PolicyArn": arn, "PolicyName": arn.split("/")[-1]} for arn in ([SSM] if attached is None else attached)],
+        [
+            {"PolicyArn": arn, "PolicyName": arn.rsplit("/", maxsplit=1)[-1]}
+            for arn in ([SSM] if attached is None else attached)
+        ],
         {"backups": document()} if policies is None else policies,
         {
             "InstanceProfileName": "shop",

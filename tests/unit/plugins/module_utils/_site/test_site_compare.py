@@ -38,8 +38,9 @@ def stored(entry: dict) -> dict:
     return {**entry, "etag": f"etag-{entry['sha256']}"}
 
 
-def published(files: dict = SITE, objects: dict | None = None, **manifest: object) -> Remote:
+def published(files: dict | None = None, objects: dict | None = None, **manifest: object) -> Remote:
     """A bucket to which files were published at PUBLISHED; objects differ from that (None: they are gone)."""
+    files = SITE if files is None else files
     record = Manifest(
         release_id="r1", publications=1, files={key: stored(entry) for key, entry in files.items()}, etag="m"
     )
@@ -53,7 +54,8 @@ def published(files: dict = SITE, objects: dict | None = None, **manifest: objec
     return Remote(record, {key: listed for key, listed in listing.items() if listed})
 
 
-def plan(desired: dict = SITE, remote: Remote | None = None, inspected: dict | None = None, **options: object):
+def plan(desired: dict | None = None, remote: Remote | None = None, inspected: dict | None = None, **options: object):
+    desired = SITE if desired is None else desired
     release_id = options.pop("release_id", "r1")
     remote = published() if remote is None else remote
     return compare.build_plan(release_id, desired, remote, inspected or {}, Policy(**options), NOW)
