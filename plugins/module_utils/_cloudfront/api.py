@@ -184,7 +184,10 @@ def create_distribution(
     If there is one with this caller reference already, made a moment ago by a run that was killed or that goes on
     beside this one, find() may have to look for it more than once.
     """
-    request = {"DistributionConfig": config, "Tags": {"Items": ansible_dict_to_boto3_tag_list(tags)}}
+    request = {
+        "DistributionConfig": config,
+        "Tags": {"Items": ansible_dict_to_boto3_tag_list(dict(sorted(tags.items())))},
+    }
     try:
         answer = client.create_distribution_with_tags(DistributionConfigWithTags=request)
     except is_boto3_error_code("DistributionAlreadyExists"):

@@ -175,7 +175,7 @@ def test_it_is_made_in_one_call_with_its_name_as_caller_reference_and_its_tags(c
         {
             "DistributionConfigWithTags": {
                 "DistributionConfig": expected,
-                "Tags": {"Items": [{"Key": "Name", "Value": "shop"}, {"Key": "A", "Value": "1"}]},
+                "Tags": {"Items": [{"Key": "A", "Value": "1"}, {"Key": "Name", "Value": "shop"}]},
             }
         },
     )
