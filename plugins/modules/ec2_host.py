@@ -65,7 +65,7 @@ options:
     type: str
   security_group_ids:
     description:
-      - IDs of the security groups. If not set, those that are there are left alone.
+      - IDs of the security groups. If not set, or empty, those that are there are left alone.
     type: list
     elements: str
   key_name:

@@ -58,7 +58,8 @@ def build_host(
         "architectures": (instance_type or {}).get("ProcessorInfo", {}).get("SupportedArchitectures"),
         "subnet_id": params["subnet_id"],
         "availability_zone": subnet["AvailabilityZone"] if subnet else zone,
-        "security_group_ids": params["security_group_ids"],
+        # An instance always has a group: there is no such thing as "none".
+        "security_group_ids": params["security_group_ids"] or None,
         "key_name": params["key_name"] or (name if params["public_key"] else None),
         "public_key": params["public_key"],
         "instance_profile": params["instance_profile"],

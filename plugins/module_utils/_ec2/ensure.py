@@ -287,7 +287,9 @@ class HostWriter:
         if not mark:
             mark = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             api.create_tags(self.client, self.volume_id, {read.FINAL_SNAPSHOT_TAG: mark})
-        tags = {**volume["tags"], read.FINAL_SNAPSHOT_TAG: mark}
+        # Tags that AWS has put there cannot be given to something else.
+        own_tags = {key: value for key, value in volume["tags"].items() if not key.startswith("aws:")}
+        tags = {**own_tags, read.FINAL_SNAPSHOT_TAG: mark}
         filters = {"volume-id": self.volume_id, f"tag:{read.FINAL_SNAPSHOT_TAG}": mark}
         snapshots = [item for item in api.list_snapshots(self.client, filters) if item["State"] != "error"]
         if snapshots:

@@ -39,7 +39,6 @@ VIEW_KEYS = (
     "state",
     "image_id",
     "instance_type",
-    "subnet_id",
     "availability_zone",
     "key_name",
     "iam_instance_profile",
@@ -185,6 +184,7 @@ def host_view(host: dict[str, Any]) -> dict[str, Any]:
     view: dict[str, Any] = {}
     if instance:
         view = {key: instance[key] for key in VIEW_KEYS}
+        view["subnet"] = _subnet_view(instance["subnet_id"], host.get("inputs", {}).get("subnet"))
         groups = instance["security_groups"].items()
         view["security_groups"] = sorted(f"{name} ({group})" if name else group for group, name in groups)
         view["root_volume"] = _volume_view(instance["root_volume"])
@@ -197,6 +197,14 @@ def host_view(host: dict[str, Any]) -> dict[str, Any]:
         public_key = " ".join((key_pair["public_key"] or "").split()[:2])
         view["key_pair"] = {"key_name": key_pair["key_name"], "public_key": public_key}
     return view
+
+
+def _subnet_view(subnet_id: str | None, known: dict[str, Any] | None) -> str | None:
+    """The subnet with its name, if the options name it, so that it was read."""
+    if known and known["SubnetId"] == subnet_id:
+        names = [tag["Value"] for tag in known.get("Tags") or [] if tag["Key"] == "Name"]
+        return f"{names[0]} ({subnet_id})" if names else subnet_id
+    return subnet_id
 
 
 def _volume_view(volume: dict[str, Any] | None) -> dict[str, Any]:
