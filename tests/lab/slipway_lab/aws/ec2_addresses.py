@@ -91,9 +91,12 @@ def _install_pool(compute: Compute) -> None:
 
 def _install_names() -> None:
     def dns_name(nic: NetworkInterface) -> str | None:
+        # An instance that is gone is listed for an hour, longer than its VPC may be there.
+        if not nic.public_ip:
+            return None
         # AWS gives public names only in a VPC that has them switched on.
         vpc = nic.ec2_backend.get_vpc(nic.vpc_id)
-        if not nic.public_ip or str(vpc.enable_dns_hostnames).lower() != "true":
+        if str(vpc.enable_dns_hostnames).lower() != "true":
             return None
         return public_name(nic.public_ip, nic.ec2_backend.region_name)
 
