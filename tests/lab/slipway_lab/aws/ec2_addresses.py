@@ -95,8 +95,9 @@ def _install_names() -> None:
         if not nic.public_ip:
             return None
         # AWS gives public names only in a VPC that has them switched on.
-        vpc = nic.ec2_backend.get_vpc(nic.vpc_id)
-        if str(vpc.enable_dns_hostnames).lower() != "true":
+        # A terminated instance is listed for an hour, and may outlive its VPC.
+        vpc = nic.ec2_backend.vpcs.get(nic.vpc_id)
+        if vpc is None or str(vpc.enable_dns_hostnames).lower() != "true":
             return None
         return public_name(nic.public_ip, nic.ec2_backend.region_name)
 
