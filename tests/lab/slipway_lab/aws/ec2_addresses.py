@@ -95,7 +95,6 @@ def _install_names() -> None:
         if not nic.public_ip:
             return None
         # AWS gives public names only in a VPC that has them switched on.
-        # A terminated instance is listed for an hour, and may outlive its VPC.
         vpc = nic.ec2_backend.vpcs.get(nic.vpc_id)
         if vpc is None or str(vpc.enable_dns_hostnames).lower() != "true":
             return None
