@@ -56,5 +56,14 @@ def test_the_unit_is_hardened_and_comes_back_after_a_reboot(lab, project, first_
 def test_the_identity_gives_way_to_an_access_control(lab, project, first_run):
     modern = [*SITE, "-e", "static_site_origin_access=oac"]
     plan = lab.play(*modern, "--check").expect_success()
-    assert compare_plan(plan, lab.play(*modern).expect_success()) == []
-    assert project.ask("/").status == 200
+    with measure(f"{project.url}/index.html", rate=20, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
+        run = lab.play(*modern).expect_success()
+    assert compare_plan(plan, run) == []
+    assert load.result["failed"] == 0, load.result
+    policy = json.loads(lab.client("s3").get_bucket_policy(Bucket=project.bucket)["Policy"])
+    sids = [statement["Sid"] for statement in policy["Statement"]]
+    assert "AllowCloudFrontOAC" in sids
+    assert "AllowCloudFrontOAI" not in sids
+    identities = lab.client("cloudfront").list_cloud_front_origin_access_identities()
+    assert identities["CloudFrontOriginAccessIdentityList"].get("Items", []) == []
+    assert lab.play(*modern).expect_success().changes == []

@@ -41,7 +41,7 @@ def test_the_plan_on_an_empty_account_writes_nothing_and_names_what_will_be_made
         "etf-portfolio-backend",  # role, host
         "ami-",  # the newest image of the family
         "etf-portfolio-frontend-",  # bucket
-        "etf-portfolio-client-routes",  # function
+        "etf-portfolio-viewer-request",  # function
         "etf-portfolio/origin-secret",
         "etf-portfolio/APP_SECRET_KEY",
         "/api/*",
@@ -68,6 +68,8 @@ def test_the_application_answers_through_the_edge(project, first_run):
 
     unknown = project.ask("/api/v1/no-such-thing")
     assert (unknown.status, unknown.content_type) == (404, "application/json")
+    for manifest in ("/.slipway/manifest.json", "/%2eslipway/manifest.json"):
+        assert project.ask(manifest).status == 404
     missing = project.ask("/assets/no-such-file.js")
     assert missing.status in (403, 404)
     assert missing.body != page.body
