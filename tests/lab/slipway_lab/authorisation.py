@@ -181,6 +181,8 @@ def resources(call: ApiCall, account: str, parameters: dict[str, Any]) -> list[s
             found = [f"{prefix}:log-group:{group or parameters.get('logGroupNamePrefix', '')}:log-stream:{stream}"]
         case "cloudfront":
             found = _distributions(account, parameters)
+        case "sns":
+            found = [parameters.get("TopicArn") or parameters.get("TargetArn") or parameters.get("SubscriptionArn")]
         case "sts":
             found = [parameters.get("RoleArn")]
         case _:

@@ -11,6 +11,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from slipway_lab import addresses
+from slipway_lab.mail import Mail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,7 @@ class Lab:
     names: .publish(name, address), .withdraw(name), .resolve(name) -> the address the public sees, or None
     ca: .server_context(names, allow) -> ssl.SSLContext that issues leaf certificates by SNI on demand
     journal: every API call that was answered
+    mail: what AWS would have sent by e-mail
     """
 
     name: str
@@ -38,6 +40,7 @@ class Lab:
     names: Names
     ca: Authority
     journal: Journal
+    mail: Mail = field(default_factory=Mail)
     account_id: str = addresses.ACCOUNT_ID
     region: str = addresses.REGION
     # Without hosts, instances change their states but nothing boots.

@@ -28,11 +28,15 @@ from slipway_lab import context
 from slipway_lab import edge
 from slipway_lab import network
 from slipway_lab import principals
+from slipway_lab.aws import budgets
 from slipway_lab.aws import cloudfront
+from slipway_lab.aws import cloudwatch
 from slipway_lab.aws import ec2
 from slipway_lab.aws import iam
+from slipway_lab.aws import logs
 from slipway_lab.aws import s3
 from slipway_lab.aws import secretsmanager
+from slipway_lab.aws import sns
 from slipway_lab.aws import ssm
 from slipway_lab.ca import Authority
 from slipway_lab.delays import Delays
@@ -108,6 +112,8 @@ class Application:
                 answer = {"name": lab.name, "number": lab.number, "hosts": lab.hosts, "delays": lab.delays.mode}
             case "GET", "calls":
                 answer = self._lab.journal.since(request.args.get("since", 0, type=int))
+            case "GET", "mail":
+                answer = {"messages": self._lab.mail.all()}
             case "PUT", "delays":
                 try:
                     self._lab.delays.mode = json.loads(request.get_data())["mode"]
@@ -199,7 +205,7 @@ def build_application(
     iam.install(lab, access_key_id, secret_access_key)
     compute = ec2.install(lab, upstream)
     application.after_mutating("ec2", compute.fabric.follow)
-    for service in (ssm, secretsmanager, s3, cloudfront):
+    for service in (ssm, secretsmanager, s3, cloudfront, sns, cloudwatch, logs, budgets):
         service.install(lab)
     return application
 
