@@ -11,8 +11,10 @@ version_added: 0.1.0
 short_description: All that a project has on AWS, by asking each service
 description:
   - Lists the resources that carry a project's tags, and those that AWS cannot tag and that are named after it.
-  - Asks EC2 (networks, security groups, instances, volumes, snapshots, addresses, key pairs), S3, CloudFront, IAM and
-    Secrets Manager themselves, since the Resource Groups Tagging API also lists what is already gone, and lacks some.
+  - Asks EC2 (networks, security groups, instances, volumes, snapshots, addresses, key pairs), S3, CloudFront, IAM,
+    Secrets Manager, CloudWatch (alarms, log groups), SNS, Budgets, Certificate Manager and Route 53 (zones, health
+    checks) themselves, since the Resource Groups Tagging API also lists what is already gone, and lacks some.
+  - Alarms, topics and certificates are looked for in us-east-1 too, where those of CloudFront and of billing are.
   - Instances that are terminated, or about to be, are left out.
 author: The slipway.aws developers (@slipway-aws)
 options:
@@ -112,6 +114,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# Where the metrics of billing and of CloudFront are, and the certificates of CloudFront.
+GLOBAL_REGION = "us-east-1"
+
+# Where the collection's roles put the log groups of a project.
+LOG_GROUP_PARENTS = ("/aws/ec2/",)
+
+# https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListTagsForResources.html
+ROUTE53_TAG_BATCH = 10
+
+
 def find_ec2(client: Any, kind: Ec2Kind, tags: dict[str, str]) -> list[dict[str, str]]:
     filters = LIVING_INSTANCES if kind.type == "instance" else {}
     items = flatten_instances(api.list_ec2(client, kind.operation, tags, filters))
@@ -183,6 +195,62 @@ def find_secrets(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
     ]
 
 
+def find_alarms(client: Any, prefix: str) -> list[dict[str, str]]:
+    return [
+        resource("cloudwatch", "alarm", item["AlarmName"], item["AlarmName"], item["AlarmArn"], item["StateValue"])
+        for item in api.list_alarms(client, prefix)
+        if belongs_by_name(item["AlarmName"], prefix)
+    ]
+
+
+def find_topics(client: Any, prefix: str) -> list[dict[str, str]]:
+    named = {arn: arn.rpartition(":")[2] for arn in api.list_topics(client)}
+    return [resource("sns", "topic", arn, name, arn) for arn, name in named.items() if belongs_by_name(name, prefix)]
+
+
+def find_log_groups(client: Any, prefix: str) -> list[dict[str, str]]:
+    return [
+        resource("logs", "log_group", item["logGroupName"], item["logGroupName"], item["arn"])
+        for parent in LOG_GROUP_PARENTS
+        for item in api.list_log_groups(client, f"{parent}{prefix}")
+        if belongs_by_name(item["logGroupName"].removeprefix(parent), prefix)
+    ]
+
+
+def find_budgets(client: Any, sts: Any, prefix: str) -> list[dict[str, str]]:
+    names = [item["BudgetName"] for item in api.list_budgets(client, api.get_account_id(sts))]
+    return [resource("budgets", "budget", name, name) for name in names if belongs_by_name(name, prefix)]
+
+
+def find_certificates(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
+    listed = api.list_certificates(client)
+    tagged = gather(
+        **{item["CertificateArn"]: partial(api.get_certificate_tags, client, item["CertificateArn"]) for item in listed}
+    )
+    return [
+        resource("acm", "certificate", item["CertificateArn"], item["DomainName"], item["CertificateArn"])
+        for item in listed
+        if belongs_by_tags(api.tags_of({"Tags": tagged[item["CertificateArn"]]}), tags)
+    ]
+
+
+def find_route53(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
+    checks = {item["Id"]: "" for item in api.list_health_checks(client)}
+    zones = {item["Id"].rpartition("/")[2]: item["Name"] for item in api.list_hosted_zones(client)}
+    found = []
+    for kind, aws_kind, named in (("health_check", "healthcheck", checks), ("hosted_zone", "hostedzone", zones)):
+        identifiers = list(named)
+        for start in range(0, len(identifiers), ROUTE53_TAG_BATCH):
+            batch = identifiers[start : start + ROUTE53_TAG_BATCH]
+            tagged = api.get_route53_tags(client, aws_kind, batch)
+            found += [
+                resource("route53", kind, identifier, name=named[identifier])
+                for identifier in batch
+                if belongs_by_tags(api.tags_of({"Tags": tagged.get(identifier, [])}), tags)
+            ]
+    return found
+
+
 def run(module: AnsibleAWSModule) -> dict[str, Any]:
     params = module.params
     stage = "" if params["stage"] == "production" else f"-{params['stage']}"
@@ -197,6 +265,13 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     reads["cloudfront"] = partial(find_cloudfront_helpers, cloudfront, prefix)
     reads["iam"] = partial(find_iam, iam, tags, prefix)
     reads["secret"] = partial(find_secrets, secrets, tags)
+    reads["log_group"] = partial(find_log_groups, module.client("logs"), prefix)
+    reads["budget"] = partial(find_budgets, module.client("budgets"), module.client("sts"), prefix)
+    reads["route53"] = partial(find_route53, module.client("route53"), tags)
+    for region in sorted({module.region, GLOBAL_REGION}):
+        reads[f"alarm {region}"] = partial(find_alarms, module.client("cloudwatch", region=region), prefix)
+        reads[f"topic {region}"] = partial(find_topics, module.client("sns", region=region), prefix)
+        reads[f"certificate {region}"] = partial(find_certificates, module.client("acm", region=region), tags)
     return {"changed": False, "resources": [item for found in gather(**reads).values() for item in found]}
 
 

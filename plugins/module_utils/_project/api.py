@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 retry = AWSRetry.jittered_backoff()
 
 
+# What was listed a moment ago may be gone when it is asked for its tags.
+MISSING = [
+    "NoSuchTagSet",
+    "NoSuchBucket",
+    "NoSuchResource",
+    "NoSuchDistribution",
+    "NoSuchEntity",
+    "ResourceNotFoundException",
+]
+
+
 class AnsibleProjectError(AnsibleAWSError):
     pass
 
@@ -29,9 +40,7 @@ class ProjectErrorHandler(AWSErrorHandler):
 
     @classmethod
     def _is_missing(cls) -> type[Exception]:
-        return is_boto3_error_code(
-            ["NoSuchTagSet", "NoSuchBucket", "NoSuchResource", "NoSuchDistribution", "NoSuchEntity"]
-        )
+        return is_boto3_error_code(MISSING)
 
 
 @ProjectErrorHandler.common_error_handler("list by tag with {operation}")
@@ -107,6 +116,72 @@ def list_instance_profiles(client: Any) -> list[dict[str, Any]]:
 def list_secrets(client: Any) -> list[dict[str, Any]]:
     paginator = client.get_paginator("list_secrets")
     return paginator.paginate(IncludePlannedDeletion=True).build_full_result()["SecretList"]
+
+
+@ProjectErrorHandler.common_error_handler("list alarms")
+@retry
+def list_alarms(client: Any, prefix: str) -> list[dict[str, Any]]:
+    answer = client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix).build_full_result()
+    return answer.get("MetricAlarms", []) + answer.get("CompositeAlarms", [])
+
+
+@ProjectErrorHandler.common_error_handler("list topics")
+@retry
+def list_topics(client: Any) -> list[str]:
+    return [item["TopicArn"] for item in client.get_paginator("list_topics").paginate().build_full_result()["Topics"]]
+
+
+@ProjectErrorHandler.common_error_handler("list log groups")
+@retry
+def list_log_groups(client: Any, prefix: str) -> list[dict[str, Any]]:
+    paginator = client.get_paginator("describe_log_groups")
+    return paginator.paginate(logGroupNamePrefix=prefix).build_full_result()["logGroups"]
+
+
+@ProjectErrorHandler.common_error_handler("ask who is asking")
+@retry
+def get_account_id(client: Any) -> str:
+    return client.get_caller_identity()["Account"]
+
+
+@ProjectErrorHandler.common_error_handler("list budgets")
+@retry
+def list_budgets(client: Any, account_id: str) -> list[dict[str, Any]]:
+    paginator = client.get_paginator("describe_budgets")
+    return paginator.paginate(AccountId=account_id).build_full_result().get("Budgets", [])
+
+
+@ProjectErrorHandler.common_error_handler("list certificates")
+@retry
+def list_certificates(client: Any) -> list[dict[str, Any]]:
+    paginator = client.get_paginator("list_certificates")
+    return paginator.paginate().build_full_result()["CertificateSummaryList"]
+
+
+@ProjectErrorHandler.list_error_handler("read the tags of {arn}", [])
+@retry
+def get_certificate_tags(client: Any, arn: str) -> list[dict[str, str]]:
+    return client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
+
+
+@ProjectErrorHandler.common_error_handler("list health checks")
+@retry
+def list_health_checks(client: Any) -> list[dict[str, Any]]:
+    return client.get_paginator("list_health_checks").paginate().build_full_result()["HealthChecks"]
+
+
+@ProjectErrorHandler.common_error_handler("list hosted zones")
+@retry
+def list_hosted_zones(client: Any) -> list[dict[str, Any]]:
+    return client.get_paginator("list_hosted_zones").paginate().build_full_result()["HostedZones"]
+
+
+@ProjectErrorHandler.common_error_handler("read the tags of {kind} {identifiers}")
+@retry
+def get_route53_tags(client: Any, kind: str, identifiers: list[str]) -> dict[str, list[dict[str, str]]]:
+    """The tags of up to ten health checks or hosted zones, by their ids."""
+    answer = client.list_tags_for_resources(ResourceType=kind, ResourceIds=identifiers)
+    return {item["ResourceId"]: item["Tags"] for item in answer["ResourceTagSets"]}
 
 
 def tags_of(item: dict[str, Any]) -> dict[str, str]:

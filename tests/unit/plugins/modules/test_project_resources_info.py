@@ -8,7 +8,10 @@ import pytest
 
 from ansible_collections.slipway.aws.plugins.modules import project_resources_info
 
-SERVICES = ("ec2", "s3", "cloudfront", "iam", "secretsmanager")
+SERVICES = (
+    *("ec2", "s3", "cloudfront", "iam", "secretsmanager"),
+    *("cloudwatch", "sns", "logs", "budgets", "sts", "acm", "route53"),
+)
 
 
 @pytest.fixture
@@ -67,3 +70,41 @@ def test_a_stage_is_part_of_the_names(call_module, clients):
     clients["iam"].create_role(RoleName="shop-test-host", AssumeRolePolicyDocument="{}")
     result = call_module(project_resources_info, {"project": "shop", "stage": "test"}, clients)
     assert kinds(result) == [("role", "shop-test-host")]
+
+
+def test_monitoring_and_names(call_module, clients):
+    for name in ("shop-cpu", "shopping-cpu"):
+        clients["cloudwatch"].put_metric_alarm(
+            AlarmName=name,
+            MetricName="CPUUtilization",
+            Namespace="AWS/EC2",
+            Period=300,
+            Statistic="Average",
+            EvaluationPeriods=1,
+            Threshold=90,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+        clients["sns"].create_topic(Name=name)
+        clients["logs"].create_log_group(logGroupName=f"/aws/ec2/{name.partition('-')[0]}/application")
+        limit = {"Amount": "20", "Unit": "USD"}
+        account = clients["sts"].get_caller_identity()["Account"]
+        clients["budgets"].create_budget(
+            AccountId=account,
+            Budget={"BudgetName": name, "BudgetLimit": limit, "TimeUnit": "MONTHLY", "BudgetType": "COST"},
+        )
+    clients["acm"].request_certificate(DomainName="shop.example.com", Tags=tags())
+    clients["acm"].request_certificate(DomainName="shop.example.org", Tags=tags("test"))
+    for stage in ("production", "test"):
+        zone = clients["route53"].create_hosted_zone(Name=f"{stage}.example.com", CallerReference=stage)
+        zone_id = zone["HostedZone"]["Id"].rpartition("/")[2]
+        clients["route53"].change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone_id, AddTags=tags(stage))
+
+    result = call_module(project_resources_info, {"project": "shop", "stage": "production"}, clients)
+    assert kinds(result) == [
+        ("alarm", "shop-cpu"),
+        ("budget", "shop-cpu"),
+        ("certificate", "shop.example.com"),
+        ("hosted_zone", "production.example.com."),
+        ("log_group", "/aws/ec2/shop/application"),
+        ("topic", "shop-cpu"),
+    ]
