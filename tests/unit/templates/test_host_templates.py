@@ -118,7 +118,7 @@ def test_reboot_is_written_as_apt_reads_it(reboot: Any, word: str) -> None:
     assert f'Unattended-Upgrade::Automatic-Reboot "{word}";' in lines
 
 
-@pytest.mark.parametrize("role", ["host_base", "data_volume", "uv", "release_proxy", "python_app"])
+@pytest.mark.parametrize("role", ["host_base", "data_volume", "uv", "release_proxy", "python_app", "cloudwatch_agent"])
 def test_defaults_are_those_of_the_argument_specs(role: str) -> None:
     options = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
     specs = options["options"]
