@@ -27,6 +27,7 @@ from slipway_lab import images
 from slipway_lab import names
 from slipway_lab import network
 from slipway_lab import provision
+from slipway_lab.agent import packages
 from slipway_lab.ca import Authority
 from slipway_lab.commands import CommandError
 from slipway_lab.commands import run
@@ -90,6 +91,8 @@ def start(name: str, hosts: bool, delay: str) -> None:
         config.save()
         network.up(config.number)
         _prepare_directory(config)
+        if hosts:
+            packages.build(config.directory)
         _start_server(config)
         _write_environment(config)
     _introduce(config)

@@ -17,6 +17,7 @@ from dataclasses import field
 from pathlib import Path
 
 from slipway_lab import addresses
+from slipway_lab.agent import packages
 
 PROJECT = Path(__file__).resolve().parents[3]
 LABS = PROJECT / ".lab"
@@ -83,6 +84,7 @@ def environment(config: Config) -> dict[str, str]:
     """What a shell needs to work with the lab as it would with AWS."""
     directory = config.directory
     bundle = str(directory / "ca-bundle.pem")
+    signer = packages.fingerprint(directory)
     return {
         "AWS_ENDPOINT_URL": config.url,
         "AWS_ACCESS_KEY_ID": config.access_key_id,
@@ -97,6 +99,8 @@ def environment(config: Config) -> dict[str, str]:
         "SLIPWAY_ACCOUNT_ID": addresses.ACCOUNT_ID,
         "SLIPWAY_ADMIN_CIDRS": f"{addresses.controller(config.number)}/32",
         "SLIPWAY_SSH_KEY": str(directory / "ssh" / "id_ed25519"),
+        # In the place of Amazon's, which has signed nothing here.
+        **({"SLIPWAY_CLOUDWATCH_AGENT_KEY": signer} if signer else {}),
         "SLIPWAY_LAB": config.name,
         "SLIPWAY_LAB_URL": f"{config.url}/_lab",
     }

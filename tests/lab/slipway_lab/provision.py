@@ -26,6 +26,8 @@ HOST_PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "mkfs.ext4": "e2fsprogs",
     "losetup": "mount",
+    "gpg": "gnupg",
+    "dpkg-deb": "dpkg",
 }
 
 # PID 1 of each host takes 5 of these and services more; 128, as some machines have it, is enough for 15 hosts.

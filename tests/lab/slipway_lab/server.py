@@ -28,6 +28,7 @@ from slipway_lab import context
 from slipway_lab import edge
 from slipway_lab import network
 from slipway_lab import principals
+from slipway_lab.agent import bucket
 from slipway_lab.aws import budgets
 from slipway_lab.aws import cloudfront
 from slipway_lab.aws import cloudwatch
@@ -236,6 +237,7 @@ def serve(config: Config) -> None:
         hosts=config.hosts,
     )
     application = build_application(lab, config.access_key_id, config.secret_access_key, upstream)
+    bucket.publish(lab)
     https = HttpsServer(lab.api_address, application, lab.ca.server_context([lab.api_address], _is_aws_name))
     edge.serve(lab)
     threading.Thread(target=https.serve_forever, kwargs={"poll_interval": 3600}, daemon=True).start()
