@@ -77,6 +77,11 @@ executable:
       type: str
       returned: success
       sample: e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984
+    member:
+      description: Path of the executable within the archive.
+      type: str
+      returned: success
+      sample: uv-x86_64-unknown-linux-gnu/uv
 """
 
 import hashlib
@@ -138,22 +143,31 @@ def read_record(path: str) -> dict[str, str]:
         return {}
 
 
+def build_record(archive: dict[str, str], digest: str | None) -> dict[str, str | None]:
+    return {"archive": archive["checksum"].lower(), "member": archive["member"], "executable": digest}
+
+
 def is_root_only(path: str) -> bool:
     state = os.stat(path)
     return (state.st_uid, state.st_gid, state.st_mode & 0o7777) == (0, 0, 0o755)
 
 
 @contextmanager
-def open_member(archive: str, member: str) -> Iterator[IO[bytes]]:
+def open_member(archive: str, url: str, member: str) -> Iterator[IO[bytes]]:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as container, container.open(member) as file:
                 yield file
         else:
             with tarfile.open(archive) as container:
-                yield container.extractfile(member)
+                file = container.extractfile(member)
+                if file is None:
+                    raise InstallError(f"{member} in {url} is not a file")
+                yield file
     except KeyError as error:
-        raise InstallError(f"The archive has no {member}") from error
+        raise InstallError(f"{url} has no {member}") from error
+    except tarfile.TarError as error:
+        raise InstallError(f"{url} is neither a zip file nor a tar file ({error})") from error
 
 
 def install(path: str, archive: dict[str, str], record_path: str, timeout: int) -> None:
@@ -169,7 +183,7 @@ def install(path: str, archive: dict[str, str], record_path: str, timeout: int) 
             raise InstallError(f"{archive['url']} has the checksum {found}, not {archive['checksum']}: not installed")
         # Beside its place, so that the move is one step: a process that runs the old one keeps it.
         beside = f"{path}.new"
-        with open_member(downloaded, archive["member"]) as source, open(beside, "wb") as target:
+        with open_member(downloaded, archive["url"], archive["member"]) as source, open(beside, "wb") as target:
             shutil.copyfileobj(source, target)
             target.flush()
             os.fsync(target.fileno())
@@ -178,21 +192,21 @@ def install(path: str, archive: dict[str, str], record_path: str, timeout: int) 
     os.replace(beside, path)
     os.makedirs(os.path.dirname(record_path), mode=0o755, exist_ok=True)
     with open(record_path, "w") as file:
-        json.dump({"archive": archive["checksum"].lower(), "executable": digest_file(path)}, file)
+        json.dump(build_record(archive, digest_file(path)), file)
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     path = module.params["path"]
     archive = choose_archive(module.params["archives"], platform.machine())
-    record_path = os.path.join(module.params["record_directory"], f"{os.path.basename(path)}.json")
+    # Named after the whole path: executables of the same name in different directories have a record each.
+    record_path = os.path.join(module.params["record_directory"], f"{path.strip('/').replace('/', '-')}.json")
     record = read_record(record_path)
     digest = digest_file(path)
-    expected = {"archive": archive["checksum"].lower(), "executable": digest}
-    changed = digest is None or record != expected or not is_root_only(path)
+    changed = digest is None or record != build_record(archive, digest) or not is_root_only(path)
     if changed and not module.check_mode:
         install(path, archive, record_path, module.params["timeout"])
-    before = {"path": path, "checksum": record.get("archive")} if digest else None
-    after = {"path": path, "url": archive["url"], "checksum": archive["checksum"]}
+    before = {"path": path, "checksum": record.get("archive"), "member": record.get("member")} if digest else None
+    after = {key: archive[key] for key in ARCHIVE_KEYS} | {"path": path}
     return module_result("executable", changed, before, after, module._diff)
 
 

@@ -42,7 +42,7 @@ def install(
     monkeypatch.setattr(pinned_executable, "is_root_only", lambda _path: True)
     monkeypatch.setattr(pinned_executable.platform, "machine", lambda: "x86_64")
 
-    def call(archive: Path, check_mode: bool = False, **changes: Any) -> dict[str, Any]:
+    def call(archive: Path, check_mode: bool = False, path: str = "", **changes: Any) -> dict[str, Any]:
         wanted = {
             "url": archive.as_uri(),
             "checksum": hashlib.sha256(archive.read_bytes()).hexdigest(),
@@ -50,7 +50,7 @@ def install(
             **changes,
         }
         params = {
-            "path": str(tmp_path / "bin" / "tool"),
+            "path": path or str(tmp_path / "bin" / "tool"),
             "archives": {"x86_64": wanted},
             "record_directory": str(tmp_path / "records"),
         }
@@ -88,6 +88,33 @@ def test_another_archive_or_a_changed_file_is_installed_again(
     assert tool.read_bytes() == b"version 2"
 
 
+def test_another_member_of_the_same_archive_is_installed(
+    tmp_path: Path, install: Callable[..., dict[str, Any]]
+) -> None:
+    archive = tmp_path / "archive"
+    make_zip(archive, PROGRAM)
+    with zipfile.ZipFile(archive, "a") as container:
+        container.writestr("tool-1.data/scripts/helper", b"helper")
+    install(archive)
+    other = {"member": "tool-1.data/scripts/helper"}
+    assert install(archive, check_mode=True, **other)["changed"]
+    assert install(archive, **other)["changed"]
+    assert (tmp_path / "bin" / "tool").read_bytes() == b"helper"
+    assert not install(archive, **other)["changed"]
+
+
+def test_executables_of_the_same_name_do_not_share_a_record(
+    tmp_path: Path, install: Callable[..., dict[str, Any]]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    make_zip(first, PROGRAM)
+    make_zip(second, b"another program")
+    (tmp_path / "other").mkdir()
+    install(first)
+    install(second, path=str(tmp_path / "other" / "tool"))
+    assert not install(first)["changed"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -104,6 +131,19 @@ def test_refused(tmp_path: Path, install: Callable[..., dict[str, Any]], changes
     assert result["failed"]
     assert message in result["msg"]
     assert not (tmp_path / "bin" / "tool").exists()
+
+
+def test_what_is_no_archive_or_no_file_in_it_is_refused(tmp_path: Path, install: Callable[..., dict[str, Any]]) -> None:
+    page, archive = tmp_path / "page", tmp_path / "archive"
+    page.write_text("<html>Sign in first</html>")
+    assert "is neither a zip file nor a tar file" in install(page)["msg"]
+    (tmp_path / "directory").mkdir()
+    with tarfile.open(archive, "w") as container:
+        container.add(tmp_path / "directory", "tool-1.data/scripts")
+    result = install(archive, member="tool-1.data/scripts")
+    assert "tool-1.data/scripts in file://" in result["msg"]
+    assert "is not a file" in result["msg"]
+    assert list((tmp_path / "bin").iterdir()) == []
 
 
 def test_other_architecture_is_named() -> None:
