@@ -99,7 +99,10 @@ class BuildError(Exception):
 
 
 def run_step(module: AnsibleModule, doing: str, command: list[str], **options: Any) -> None:
-    rc, output, error = module.run_command(command, **options)
+    try:
+        rc, output, error = module.run_command(command, handle_exceptions=False, **options)
+    except OSError as failure:
+        raise BuildError(f"Failed to {doing}: {command[0]}: {failure.strerror}. Is it installed?") from failure
     if rc != 0:
         reason = (error.strip() or output.strip())[-4000:]
         raise BuildError(f"Failed to {doing} (exit status {rc}): {reason}")

@@ -95,3 +95,8 @@ def test_failure_shows_what_uv_said_and_is_built_again(tmp_path: Path, build: Ca
 
 def test_release_that_is_not_there_needs_its_archive(build: Callable[..., dict[str, Any]]) -> None:
     assert "there is no archive to build it from" in build(archive="missing.tar.gz")["msg"]
+
+
+def test_uv_that_is_not_installed_is_named(tmp_path: Path, uv: Path, build: Callable[..., dict[str, Any]]) -> None:
+    uv.unlink()
+    assert f"Failed to install what uv.lock names: {uv}: No such file or directory. Is it installed?" == build()["msg"]
