@@ -13,8 +13,8 @@ short_description: Mount a volume, and make its file system if it is empty
 description:
   - Waits until a block device is there, makes a file system on it if it holds nothing at all, writes the entry in
     C(/etc/fstab) by the file system's UUID, and mounts it.
-  - A device that holds anything, be it a file system of another type, a partition table or a signature that is not
-    known, is never formatted.
+  - A device on which C(blkid) finds anything, be it a file system of another type, a partition table, or signatures
+    that it cannot tell apart, is never formatted.
   - Another volume that is mounted at the same place is an error; nothing is unmounted.
 options:
   device:
@@ -24,7 +24,7 @@ options:
     required: true
   path:
     description:
-      - Where to mount it. The directory is made if it is missing.
+      - Where to mount it. The directory is made if it is missing. Symbolic links are followed.
     type: path
     required: true
   filesystem:
@@ -195,7 +195,9 @@ def write_entry(module: AnsibleModule, path: str, entry: str) -> None:
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    device, path, kind = (module.params[key] for key in ("device", "path", "filesystem"))
+    device, kind = module.params["device"], module.params["filesystem"]
+    # As the kernel and systemd name it, without a link or a slash at its end; else the mount would not be found again.
+    path = os.path.realpath(module.params["path"])
     if not module.check_mode:
         wait_for_device(device, module.params["wait_timeout"])
     current = read_volume(module, device, path)
