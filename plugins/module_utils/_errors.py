@@ -33,6 +33,18 @@ DENIED_CODES = frozenset(
 
 # Where a permission is not named as its operation is.
 PERMISSIONS = {
+    ("budgets", "CreateBudget"): "ModifyBudget",
+    ("budgets", "CreateNotification"): "ModifyBudget",
+    ("budgets", "CreateSubscriber"): "ModifyBudget",
+    ("budgets", "DeleteBudget"): "ModifyBudget",
+    ("budgets", "DeleteNotification"): "ModifyBudget",
+    ("budgets", "DeleteSubscriber"): "ModifyBudget",
+    ("budgets", "DescribeBudget"): "ViewBudget",
+    ("budgets", "DescribeNotificationsForBudget"): "ViewBudget",
+    ("budgets", "DescribeSubscribersForNotification"): "ViewBudget",
+    ("budgets", "UpdateBudget"): "ModifyBudget",
+    ("budgets", "UpdateNotification"): "ModifyBudget",
+    ("budgets", "UpdateSubscriber"): "ModifyBudget",
     ("cloudfront", "CreateDistributionWithTags"): "CreateDistribution",
     ("s3", "CopyObject"): "PutObject",
     ("s3", "DeleteBucketCors"): "PutBucketCORS",
