@@ -17,7 +17,12 @@ ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 REQUIRED = {
     "release_proxy": {"release_proxy_app_name": "shop"},
-    "python_app": {"python_app_name": "shop", "python_app_release": {"id": "r1"}, "slot": "b"},
+    "python_app": {
+        "python_app_name": "shop",
+        "python_app_release": {"id": "r1"},
+        "slot": "b",
+        "__python_app_systemctl": {"stdout": "systemd 257 (257.13-1~deb13u1)\n+PAM +AUDIT"},
+    },
 }
 
 
@@ -55,6 +60,24 @@ def test_unit_runs_the_slot_as_its_own_user_with_nothing_to_write_but_the_data()
     assert start.startswith('ExecStart=/opt/shop/slots/b/.venv/bin/python -m uvicorn "app.main:app" --host 127.0.0.1 ')
     assert "--port 8102 " in start
     assert not [line for line in lines if "home" in line.lower() and line != "ProtectHome=yes"]
+
+
+@pytest.mark.parametrize(
+    ("version", "pauses"),
+    [
+        ("systemd 252 (252.39-1~deb12u1)", ["RestartSec=5"]),
+        ("systemd 254 (254)", ["RestartSec=1", "RestartSteps=4", "RestartMaxDelaySec=15"]),
+        ("systemd 257 (257.13-1~deb13u1)", ["RestartSec=1", "RestartSteps=4", "RestartMaxDelaySec=15"]),
+    ],
+)
+def test_what_ends_is_started_again_later_and_later_but_not_for_ever(version: str, pauses: list[str]) -> None:
+    lines = render("python_app", "app.service.j2", __python_app_systemctl={"stdout": f"{version}\n+PAM"})
+    assert [line for line in lines if line.startswith("Restart")] == ["Restart=always", *pauses]
+    unit, service = lines.index("[Unit]"), lines.index("[Service]")
+    limits = dict(line.split("=") for line in lines[unit:service] if line.startswith("StartLimit"))
+    longest = int(pauses[-1].split("=")[1])
+    # What ends at once must come to the limit within the interval.
+    assert int(limits["StartLimitBurst"]) * longest < int(limits["StartLimitIntervalSec"])
 
 
 def test_unit_speaks_with_the_host_alone_unless_told() -> None:
