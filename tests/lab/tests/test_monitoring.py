@@ -218,14 +218,14 @@ def test_retention_that_aws_has_not_is_refused(logs, days):
     assert "retentionInDays" not in group
 
 
-def test_keys_and_tags_of_log_groups(emulator):
+def test_keys_classes_and_tags_of_log_groups(emulator):
     logs = emulator.client("logs")
     name, key = "/lab/keys", "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     assert refused(logs.associate_kms_key, logGroupName=name, kmsKeyId=key)["Code"] == "ResourceNotFoundException"
-    logs.create_log_group(logGroupName=name, tags={"A": "1"})
+    logs.create_log_group(logGroupName=name, tags={"A": "1"}, logGroupClass="INFREQUENT_ACCESS")
     logs.associate_kms_key(logGroupName=name, kmsKeyId=key)
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    assert group["kmsKeyId"] == key
+    assert (group["kmsKeyId"], group["logGroupClass"]) == (key, "INFREQUENT_ACCESS")
     logs.disassociate_kms_key(logGroupName=name)
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     assert "kmsKeyId" not in group

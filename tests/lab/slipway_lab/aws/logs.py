@@ -1,7 +1,8 @@
 # Copyright: Contributors to the slipway.aws project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-# CloudWatch Logs: retention only for the numbers of days that AWS has, keys of groups that exist, no tags of the dead.
+# CloudWatch Logs: retention only for the numbers of days that AWS has, classes, keys of groups that exist, no tags of
+# the dead.
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from moto.logs.exceptions import InvalidParameterException
 from moto.logs.exceptions import ResourceNotFoundException
+from moto.logs.models import LogGroup
 from moto.logs.models import LogsBackend
 from moto.logs.responses import LogsResponse
 
@@ -44,6 +46,17 @@ def install(lab: Lab) -> None:
         group = self.groups.get(log_group_name)
         original(log_group_name)
         self.tagger.delete_all_tags_for_resource(group.arn)
+
+    @wraps(LogsResponse, "create_log_group")
+    def create_log_group(original: Any, self: Any) -> str:
+        answer = original()
+        group = self.logs_backend.groups[self._get_param("logGroupName")]
+        group.lab_class = self._get_param("logGroupClass") or "STANDARD"
+        return answer
+
+    @wraps(LogGroup, "to_describe_dict")
+    def to_describe_dict(original: Any, self: Any) -> dict[str, Any]:
+        return original() | {"logGroupClass": getattr(self, "lab_class", "STANDARD")}
 
     # The emulator has neither.
     LogsResponse.associate_kms_key = lambda self: _set_key(self, self._get_param("kmsKeyId"))
