@@ -87,6 +87,11 @@ def table_problems(alarm: dict[str, Any]) -> list[str]:
     return problems
 
 
+def home_region(namespace: str) -> str:
+    """The region that alone has the metrics of a namespace; empty if they are wherever the resource is."""
+    return _PLACES[namespace][0] if namespace in _PLACES else ""
+
+
 def place_problems(alarm: dict[str, Any], region: str) -> Iterator[str]:
     """Why an alarm of anybody's on a metric of AWS could never have data in region."""
     if alarm["namespace"] not in _PLACES:
