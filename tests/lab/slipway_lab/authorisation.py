@@ -22,6 +22,7 @@ from slipway_lab import principals
 from slipway_lab import signatures
 from slipway_lab.aws import identity
 from slipway_lab.principals import BadCredentials
+from slipway_lab.zones import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,18 +131,32 @@ def authorise(call: ApiCall, principal: dict[str, Any]) -> None:
             raise not_authorised(call, decision.message(request))
 
 
-def conditions(call: ApiCall, principal: dict[str, Any], parameters: dict[str, Any]) -> dict[str, str]:
+def conditions(call: ApiCall, principal: dict[str, Any], parameters: dict[str, Any]) -> dict[str, str | list[str]]:
     """The condition keys of a call."""
-    keys = {
+    keys: dict[str, str | list[str]] = {
         "aws:SecureTransport": "true",
         "aws:SourceIp": call.request.remote_addr or "",
         "aws:RequestedRegion": call.region,
         "aws:PrincipalArn": principal.get("role_arn") or principal["arn"],
         "aws:PrincipalAccount": principal["account"],
     }
+    if call.service == "route53" and "ChangeBatch" in parameters:
+        keys |= _record_conditions(parameters["ChangeBatch"]["Changes"])
     if call.service == "cloudwatch" and "Namespace" in parameters:
         keys["cloudwatch:namespace"] = parameters["Namespace"]
     return keys
+
+
+def _record_conditions(changes: list[dict[str, Any]]) -> dict[str, str | list[str]]:
+    """https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html"""
+    record_sets = [change["ResourceRecordSet"] for change in changes]
+    prefix = "route53:ChangeResourceRecordSets"
+    return {
+        # Without the dot at the end
+        f"{prefix}NormalizedRecordNames": sorted({normalised(item["Name"]).rstrip(".") for item in record_sets}),
+        f"{prefix}RecordTypes": sorted({item["Type"] for item in record_sets}),
+        f"{prefix}Actions": sorted({change["Action"] for change in changes}),
+    }
 
 
 def _parameters(call: ApiCall) -> dict[str, Any]:
@@ -181,6 +196,8 @@ def resources(call: ApiCall, account: str, parameters: dict[str, Any]) -> list[s
             found = [f"{prefix}:log-group:{group or parameters.get('logGroupNamePrefix', '')}:log-stream:{stream}"]
         case "cloudfront":
             found = _distributions(account, parameters)
+        case "route53":
+            found = _route53(call, parameters)
         case "sns":
             found = [parameters.get("TopicArn") or parameters.get("TargetArn") or parameters.get("SubscriptionArn")]
         case "sts":
@@ -197,6 +214,12 @@ def _secret(call: ApiCall, account: str, prefix: str, parameters: dict[str, Any]
     secrets = secretsmanager_backends[account][call.region].secrets
     # A secret's ARN ends in random characters; one that does not exist has none yet.
     return secrets[name].arn if name in secrets else f"{prefix}:secret:{name}"
+
+
+def _route53(call: ApiCall, parameters: dict[str, Any]) -> Iterable[str]:
+    kind = "change" if call.operation == "GetChange" else "hostedzone"
+    identifier = parameters.get("HostedZoneId") or parameters.get("Id")
+    return [f"arn:aws:route53:::{kind}/{identifier.rpartition('/')[2]}"] if identifier else []
 
 
 def _distributions(account: str, parameters: dict[str, Any]) -> Iterable[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterable
     from pathlib import Path
+    from typing import Any
 
 _DAY = datetime.timedelta(days=1)
 _PEM = serialization.Encoding.PEM
@@ -60,18 +61,25 @@ class Authority:
         self.certificate_file.write_bytes(certificate.public_bytes(_PEM))
 
     def issue(self, names: Iterable[str]) -> bytes:
-        """A key and a certificate chain for names (domain names and addresses), PEM."""
+        """A key and a certificate for names (domain names and addresses), PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
+        return _private(key) + self._leaf(key.public_key(), names, 397).public_bytes(_PEM)
+
+    def sign(self, public_key: Any, names: Iterable[str], days: int) -> bytes:
+        """A certificate for somebody else's key, with the authority's own after it, PEM."""
+        return self._leaf(public_key, names, days).public_bytes(_PEM) + self._certificate.public_bytes(_PEM)
+
+    def _leaf(self, public_key: Any, names: Iterable[str], days: int) -> x509.Certificate:
         names = sorted(names)
         identifiers = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-        certificate = (
+        return (
             _builder(
                 # A common name holds at most 64 characters; the names that count are the alternative ones.
                 x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])]),
                 self._certificate.subject,
-                key.public_key(),
+                public_key,
                 x509.random_serial_number(),
-                397,
+                days,
             )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(digital_signature=True), critical=True)
@@ -83,7 +91,6 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
-        return _private(key) + certificate.public_bytes(_PEM)
 
     def server_context(self, names: Iterable[str] = (), allow: Callable[[str], bool] | None = None) -> ssl.SSLContext:
         """A server's TLS context.

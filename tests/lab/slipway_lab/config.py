@@ -101,6 +101,8 @@ def environment(config: Config) -> dict[str, str]:
         "SLIPWAY_SSH_KEY": str(directory / "ssh" / "id_ed25519"),
         # In the place of Amazon's, which has signed nothing here.
         **({"SLIPWAY_CLOUDWATCH_AGENT_KEY": signer} if signer else {}),
+        # In the place of Let's Encrypt's
+        "SLIPWAY_ACME_DIRECTORY": f"{config.url}/_acme/directory",
         "SLIPWAY_LAB": config.name,
         "SLIPWAY_LAB_URL": f"{config.url}/_lab",
     }

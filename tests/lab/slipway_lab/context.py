@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from slipway_lab import addresses
 from slipway_lab.mail import Mail
+from slipway_lab.public_dns import PublicDns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,7 @@ class Lab:
     names: .publish(name, address), .withdraw(name), .resolve(name) -> the address the public sees, or None
     ca: .server_context(names, allow) -> ssl.SSLContext that issues leaf certificates by SNI on demand
     journal: every API call that was answered
+    public_dns: what the hosted zones show whose domains are delegated
     mail: what AWS would have sent by e-mail
     """
 
@@ -41,6 +43,7 @@ class Lab:
     ca: Authority
     journal: Journal
     mail: Mail = field(default_factory=Mail)
+    public_dns: PublicDns = field(init=False)
     account_id: str = addresses.ACCOUNT_ID
     region: str = addresses.REGION
     # Without hosts, instances change their states but nothing boots.
@@ -53,6 +56,7 @@ class Lab:
     def __post_init__(self) -> None:
         self.api_address = addresses.api(self.number)
         self.edge_address = addresses.edge(self.number)
+        self.public_dns = PublicDns(self.names)
 
 
 _current: Lab | None = None

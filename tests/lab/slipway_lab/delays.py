@@ -24,6 +24,9 @@ AWS_SECONDS = {
     "volume_creating": 3,
     "volume_attaching": 3,
     "snapshot_pending": 20,
+    "record_change": 30,
+    "certificate_records": 5,
+    "certificate_validation": 120,
 }
 SCALE = 60
 

@@ -26,6 +26,8 @@ from slipway_lab import network
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from slipway_lab.public_dns import Answer
+
 log = logging.getLogger(__name__)
 
 TIMEOUT = 5
@@ -58,6 +60,23 @@ def answer(query: DNSRecord, resolve: Callable[[str], str | None], api_address: 
     reply = query.reply()
     if query.q.qtype in (QTYPE.A, QTYPE.ANY):
         reply.add_answer(RR(query.q.qname, QTYPE.A, rdata=A(address), ttl=TTL))
+    return reply
+
+
+def answer_from_zones(query: DNSRecord, look_up: Callable[[str, str], Answer | None]) -> DNSRecord | None:
+    """The answer of the lab's hosted zones, None if none of those that the public sees has to answer."""
+    kind = QTYPE.get(query.q.qtype)
+    found = look_up(str(query.q.qname), kind) if isinstance(kind, str) else None
+    if found is None:
+        return None
+    reply = query.reply()
+    if not found.exists:
+        reply.header.rcode = RCODE.NXDOMAIN
+    for name, record_type, ttl, value in found.records:
+        # Every name of a wildcard gets its records under its own name.
+        owner = name.replace("\\052", "*")
+        for record in RR.fromZone(f"{owner} {min(ttl, TTL)} IN {record_type} {value}"):
+            reply.add_answer(record)
     return reply
 
 
@@ -111,17 +130,24 @@ def _read_tcp(connection: socket.socket) -> bytes:
 class Responder:
     """Answers the hosts of one VPC."""
 
-    def __init__(self, resolve: Callable[[str], str | None], api_address: str, upstream: Upstream) -> None:
+    def __init__(
+        self,
+        resolve: Callable[[str], str | None],
+        api_address: str,
+        upstream: Upstream,
+        look_up: Callable[[str, str], Answer | None],
+    ) -> None:
         self._resolve = resolve
         self._api_address = api_address
         self._upstream = upstream
+        self._look_up = look_up
 
     def respond(self, message: bytes, by_tcp: bool) -> bytes | None:
         try:
             query = DNSRecord.parse(message)
         except DNSError:
             return None
-        own = answer(query, self._resolve, self._api_address)
+        own = answer_from_zones(query, self._look_up) or answer(query, self._resolve, self._api_address)
         if own is not None:
             return own.pack()
         forwarded = self._upstream.ask(message, by_tcp)

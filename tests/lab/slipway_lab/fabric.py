@@ -141,7 +141,12 @@ class Fabric:
             network.add_vpc(self._lab.number, vpc_id)
             namespace = network.vpc_namespace(self._lab.number, vpc_id)
             network.apply_nft(firewall.render([]), namespace)
-            responder = Responder(lambda name: self._resolve(vpc_id, name), self._lab.api_address, self._upstream)
+            responder = Responder(
+                lambda name: self._resolve(vpc_id, name),
+                self._lab.api_address,
+                self._upstream,
+                self._lab.public_dns.look_up,
+            )
             ends = [
                 self._metadata.serve(namespace, lambda address: self._find(vpc_id, address)),
                 responder.serve(namespace),

@@ -21,6 +21,7 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.test import run_wsgi_app
 
+from slipway_lab import acme
 from slipway_lab import authorisation
 from slipway_lab import calls
 from slipway_lab import config as configuration
@@ -29,12 +30,14 @@ from slipway_lab import edge
 from slipway_lab import network
 from slipway_lab import principals
 from slipway_lab.agent import bucket
+from slipway_lab.aws import acm
 from slipway_lab.aws import budgets
 from slipway_lab.aws import cloudfront
 from slipway_lab.aws import cloudwatch
 from slipway_lab.aws import ec2
 from slipway_lab.aws import iam
 from slipway_lab.aws import logs
+from slipway_lab.aws import route53
 from slipway_lab.aws import s3
 from slipway_lab.aws import secretsmanager
 from slipway_lab.aws import sns
@@ -65,6 +68,7 @@ class Application:
         self._lab = lab
         self._emulator = emulator
         self._after_call = []
+        self._acme = acme.AcmeServer(lab.ca, lab.public_dns)
 
     def after_mutating(self, service: str, callback: Any) -> None:
         """Have callback() called after each answered call of service that may have changed something."""
@@ -73,6 +77,8 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith("/_lab/"):
             return self._control(environ, start_response)
+        if environ["PATH_INFO"].startswith(acme.PATH):
+            return self._certify(environ, start_response)
         call = calls.read_call(environ)
         principal = principals.of(call.access_key)
         status, headers, body = self._answer(call, principal, environ)
@@ -103,6 +109,14 @@ class Application:
             log.exception("%s %s failed in the lab", call.service, call.operation)
             return _refusal(call, 500, "InternalFailure", f"The lab failed: {error!r}")
 
+    def _certify(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """What the authority that stands for Let's Encrypt's answers."""
+        base = f"https://{environ['HTTP_HOST']}"
+        body = environ["wsgi.input"].read()
+        answer = self._acme.answer(environ["REQUEST_METHOD"], base, environ["PATH_INFO"], body)
+        start_response(f"{answer.status} ", list(answer.headers.items()))
+        return [answer.body]
+
     def _control(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """What the lab's own tests ask; AWS has nothing like it."""
         request = calls.BackendRequest(environ)
@@ -115,6 +129,15 @@ class Application:
                 answer = self._lab.journal.since(request.args.get("since", 0, type=int))
             case "GET", "mail":
                 answer = {"messages": self._lab.mail.all()}
+            case "GET", "delegations":
+                answer = self._lab.public_dns.delegations()
+            case "PUT", "delegations":
+                try:
+                    wanted = json.loads(request.get_data())
+                    servers = self._lab.public_dns.delegate(wanted["zone"], wanted.get("name_servers"))
+                    answer = {"zone": wanted["zone"], "name_servers": servers}
+                except (ValueError, KeyError, TypeError) as error:
+                    status, answer = 400, {"message": str(error)}
             case "PUT", "delays":
                 try:
                     self._lab.delays.mode = json.loads(request.get_data())["mode"]
@@ -206,7 +229,9 @@ def build_application(
     iam.install(lab, access_key_id, secret_access_key)
     compute = ec2.install(lab, upstream)
     application.after_mutating("ec2", compute.fabric.follow)
-    for service in (ssm, secretsmanager, s3, cloudfront, sns, cloudwatch, logs, budgets):
+    # Aliases lead to what CloudFront has published.
+    application.after_mutating("cloudfront", lab.public_dns.follow)
+    for service in (ssm, secretsmanager, s3, cloudfront, sns, cloudwatch, logs, budgets, route53, acm):
         service.install(lab)
     return application
 

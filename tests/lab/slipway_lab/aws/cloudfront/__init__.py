@@ -49,7 +49,6 @@ def _certificate_names(account: str, arn: str) -> list[str] | None:
     certificate = acm_backends[account]["us-east-1"]._certificates.get(arn)
     if certificate is None:
         return None
-    certificate.check()  # a requested one is issued after some time
     return [certificate.common_name, *certificate.sans] if certificate.status == "ISSUED" else None
 
 

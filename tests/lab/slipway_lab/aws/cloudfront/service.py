@@ -352,7 +352,6 @@ class CloudFront:
             self.distributions[distribution.id] = distribution
             self.tags[distribution.arn] = dict(tags)
             self._names.publish(distribution.domain_name, self._edge_address)
-            self._publish_aliases([], configuration.aliases(config))
             self._deploy(distribution)
             return distribution
 
@@ -367,7 +366,6 @@ class CloudFront:
                 raise CloudFrontError("IllegalUpdate", "The update contains modifications that are not allowed.")
             config = configuration.accept(config)
             self._check_references(account, config, id)
-            self._publish_aliases(configuration.aliases(distribution.config), configuration.aliases(config))
             distribution.config, distribution.etag = config, _new_etag()
             distribution.modified = _now()
             distribution.change += 1
@@ -384,7 +382,6 @@ class CloudFront:
                 )
             del self.distributions[id]
             self.tags.pop(distribution.arn, None)
-            self._publish_aliases(configuration.aliases(distribution.config), [])
             self._names.withdraw(distribution.domain_name)
         for listener in self.on_invalidation:
             listener(id, None)
@@ -415,12 +412,6 @@ class CloudFront:
                     distribution.deployed_change, distribution.deployed_config = change, config
 
         self._delays.after("distribution_deploying", deployed)
-
-    def _publish_aliases(self, before: list[str], after: list[str]) -> None:
-        for name in set(before) - set(after):
-            self._names.withdraw(name)
-        for name in set(after) - set(before):
-            self._names.publish(name, self._edge_address)
 
     def _configs(self) -> Iterable[dict[str, Any]]:
         return [distribution.config for distribution in self.distributions.values()]
