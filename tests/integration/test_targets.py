@@ -1,10 +1,11 @@
 # Copyright: Contributors to the slipway.aws project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Runs each integration target on a lab of its own that boots no hosts.
+"""Runs each integration target, and has one for each module.
 
 The targets keep ansible-test's layout (targets/<module>/tasks/main.yml), and read back what a module did by other
-means than the module itself.
+means than the module itself. Those of modules that call AWS run on this machine, on a lab that boots no hosts. Those of
+modules that run on a host have the line needs/host in their file aliases; they run on one host of a second lab.
 """
 
 from __future__ import annotations
@@ -14,18 +15,30 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 from plays import ROOT
 from plays import Lab
 
 HERE = Path(__file__).resolve().parent
 TARGETS = sorted(path.parent.parent.name for path in HERE.glob("targets/*/tasks/main.yml"))
-# The modules that call AWS. Those that run on a host need one: the project's life tests them there.
-MODULES = [
-    name
-    for name in yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]["aws"]
-    if isinstance(name, str)
-]
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+
+
+def needs_host(target: str) -> bool:
+    aliases = HERE / "targets" / target / "aliases"
+    return aliases.exists() and "needs/host" in aliases.read_text(encoding="utf-8").splitlines()
+
+
+def run(lab: Lab, playbook: str, *arguments: str) -> None:
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "localhost,", f"tests/integration/{playbook}", *arguments],
+        cwd=ROOT,
+        env={**lab.environment, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_ROLES_PATH": str(HERE / "targets")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}"
 
 
 @pytest.fixture(scope="session")
@@ -37,20 +50,28 @@ def lab():
         lab.stop()
 
 
+@pytest.fixture(scope="session")
+def lab_with_host():
+    """A lab with the one host that all targets which need one run on."""
+    lab = Lab(f"integration-host-{os.getpid()}")
+    try:
+        lab.start()
+        run(lab, "make_host.yml")
+        yield lab
+    finally:
+        lab.stop()
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_each_module_has_a_target(module):
     assert module in TARGETS, f"write tests/integration/targets/{module}/tasks/main.yml"
 
 
-@pytest.mark.parametrize("target", [name for name in TARGETS if not name.startswith("setup_")])
+@pytest.mark.parametrize("target", [name for name in TARGETS if not name.startswith("setup_") and not needs_host(name)])
 def test_target(lab, target):
-    done = subprocess.run(
-        ["ansible-playbook", "-i", "localhost,", "tests/integration/run_target.yml", "-e", f"target={target}"],
-        cwd=ROOT,
-        env={**lab.environment, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_ROLES_PATH": str(HERE / "targets")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}"
+    run(lab, "run_target.yml", "-e", f"target={target}")
+
+
+@pytest.mark.parametrize("target", [name for name in TARGETS if needs_host(name)])
+def test_target_on_host(lab_with_host, target):
+    run(lab_with_host, "run_target_on_host.yml", "-e", f"target={target}")
