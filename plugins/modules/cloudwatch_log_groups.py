@@ -234,7 +234,7 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "retention_in_days": {"type": "int"},
-                    "kms_key_id": {"type": "str", "no_log": False},
+                    "kms_key_id": {"type": "str"},
                     "log_group_class": {"type": "str", "choices": ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"]},
                 },
             },
