@@ -219,7 +219,7 @@ def read_backend(directory: Path, module: str) -> Backend:
         requires = str(project.get("requires-python", "")) if isinstance(project, dict) else ""
     except tomllib.TOMLDecodeError as reason:
         error = f"{directory / 'pyproject.toml'} cannot be read: {reason}"
-    name, _, attribute = module.partition(":")
+    name, _colon, attribute = module.partition(":")
     is_name = attribute and all(word.isidentifier() for word in name.split("."))
     file = find_module(directory, name) if is_name else None
     return Backend(

@@ -382,7 +382,7 @@ def occupy_account(lab: Lab) -> None:
     full = lab.client("ec2", region="eu-west-1")
     while len(full.describe_vpcs()["Vpcs"]) < 5:
         full.create_vpc(CidrBlock="10.0.0.0/16")
-    for _ in range(5):
+    for _address in range(5):
         full.allocate_address(Domain="vpc")
 
 

@@ -152,7 +152,7 @@ def explain_type_error(name: str, text: str) -> str:
     """Ansible's message in the words of an inventory."""
     if "Supported parameters include" in text:
         # "app_backend.pth. Supported parameters include: path, repo." says not what is wrong with the first.
-        wrong, _, known = text.partition(". Supported parameters include: ")
+        wrong, _separator, known = text.partition(". Supported parameters include: ")
         keys = [word.strip() for word in known.rstrip(".").split(",")]
         unsupported = wrong.rpartition(".")[2].strip(" '\"[]()")
         meant = next(iter(difflib.get_close_matches(unsupported, keys, n=1, cutoff=0.6)), "")
