@@ -86,13 +86,13 @@ class Lab:
         with urllib.request.urlopen(url, context=self.tls, timeout=30) as answer:
             return json.load(answer)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "") -> Any:
         import boto3
 
         env = self.environment
         return boto3.client(
             service,
-            region_name=env["AWS_REGION"],
+            region_name=region or env["AWS_REGION"],
             endpoint_url=env["AWS_ENDPOINT_URL"],
             verify=env["AWS_CA_BUNDLE"],
             aws_access_key_id=env["AWS_ACCESS_KEY_ID"],

@@ -82,10 +82,11 @@ def publish_failure(config: dict[str, Any]) -> str:
         f"{newest}; none was removed. See: journalctl -u {config['name']}-backup.service"
     )
     problems = []
-    try:
-        publish_metric(config, "BackupFailed", 1, "Count")
-    except _sqlite.SqliteError as error:
-        problems.append(str(error))
+    if config["publish_metrics"]:
+        try:
+            publish_metric(config, "BackupFailed", 1, "Count")
+        except _sqlite.SqliteError as error:
+            problems.append(str(error))
     if config["topic_arn"]:
         subject = f"{config['name']}: backup failed"
         arguments = ("publish", "--topic", config["topic_arn"], "--subject", subject, "--message", message)

@@ -66,8 +66,7 @@ def _read(item: RecordSet) -> zones.RecordSet:
     record_set |= {key: getattr(item, name) for key, name in _ALIAS_AND_ROUTING.items() if getattr(item, name)}
     if not item.alias_target:
         record_set["TTL"] = int(item.ttl)
-        values = [value["Value"] if isinstance(value, dict) else value for value in item.records]
-        record_set["ResourceRecords"] = [{"Value": value} for value in values]
+        record_set["ResourceRecords"] = [{"Value": value} for value in item.records]
     return record_set
 
 
@@ -109,9 +108,14 @@ def _install_zones(lab: Lab) -> None:
         used.add(zone.caller_reference)
         zone.delegation_set = DelegationSet(zone.caller_reference, _name_servers(zone.resource_id), None)
         zone.delegation_set.id = ""
+        servers = [f"{server}." for server in zone.delegation_set.name_servers]
         for item in zone.rrsets:
-            if item.type == "NS":
-                item.records = [f"{server}." for server in zone.delegation_set.name_servers]
+            item.name = zone.name
+            item.records = (
+                servers
+                if item.type == "NS"
+                else [f"{servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"]
+            )
         lab.public_dns.follow()
         return zone
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # Names of AWS's documentation. Bucket names are everybody's, and these belong to another account.
 TAKEN_NAMES = ("amzn-s3-demo-bucket", "amzn-s3-demo-bucket1", "amzn-s3-demo-bucket2")
+# Also the name that a project called "taken" asks for: somebody was faster.
+TAKEN_BY_ACCOUNT = "taken-frontend-{account}"
 _OTHER_ACCOUNT = "999999999999"
 
 _caller: ContextVar[access.Caller] = ContextVar("caller")
@@ -60,7 +62,7 @@ def install(lab: Lab) -> None:
         responses.bucket_policy_is_public = iam_policy.is_public
         # The emulator disposes of every version that it deletes, and forgot that delete markers are some.
         models.FakeDeleteMarker.dispose = lambda self, garbage=False: None
-    for name in TAKEN_NAMES:
+    for name in (*TAKEN_NAMES, TAKEN_BY_ACCOUNT.format(account=lab.account_id)):
         if name not in models.s3_backends.bucket_accounts:
             models.s3_backends[_OTHER_ACCOUNT]["aws"].create_bucket(name, "us-east-1")
 

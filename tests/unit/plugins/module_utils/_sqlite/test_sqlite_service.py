@@ -57,6 +57,7 @@ class Host:
             "region": "us-east-1",
             "uploader": str(path / "uploader"),
             "topic_arn": "",
+            "publish_metrics": True,
             "metric_namespace": "Slipway",
         }
         make_database(self.database)

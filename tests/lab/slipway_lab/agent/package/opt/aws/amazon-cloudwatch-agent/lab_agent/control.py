@@ -114,6 +114,8 @@ def restart_if_prepared() -> None:
 def before_removal() -> None:
     stop()
     systemctl("disable", UNIT)
+    systemctl("daemon-reload")
+    systemctl("reset-failed")
 
 
 ACTIONS = {
