@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from load import measure
@@ -18,7 +19,10 @@ from web import ask
 from web import is_closed
 
 SITE = ["site.yml", "-i", INVENTORY]
-RELEASE_HOST_ROLES = {"host_base", "data_volume", "uv", "release_proxy", "python_app"}
+HOST_ROLES = {
+    *("host_base", "data_volume", "uv", "release_proxy", "cloudwatch_agent"),
+    *("python_app", "sqlite_backup"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def first_run(lab, first_plan):
 
 def test_the_plan_on_an_empty_account_writes_nothing_and_names_what_will_be_made(lab, first_plan):
     assert first_plan.writes == []
-    assert {change.item for change in first_plan.changes if is_host_plan(change)} == RELEASE_HOST_ROLES
+    assert {change.item for change in first_plan.changes if is_host_plan(change)} == HOST_ROLES
     for name in (
         "10.20.0.0/16",  # VPC
         "public-a",
@@ -47,6 +51,10 @@ def test_the_plan_on_an_empty_account_writes_nothing_and_names_what_will_be_made
         "/api/*",
         "AllowCloudFrontOAC",
         "index.html",
+        "etf-portfolio-backups-",
+        "/aws/ec2/etf-portfolio/application",
+        "etf-portfolio-alarms",
+        "EstimatedCharges",
     ):
         assert name in first_plan.output, f"the plan does not name {name}"
 
@@ -192,7 +200,7 @@ def test_destroy_refuses_without_confirmation(lab, project, first_run):
 
 def test_destroy_leaves_nothing_but_what_it_announces(lab, project, first_run):
     run = lab.play("playbooks/destroy.yml", "-i", INVENTORY, "-e", "confirm=etf-portfolio").expect_success()
-    assert "Kept on purpose: snap-" in run.output
+    assert re.search(r"Kept on purpose: snap-\w+, etf-portfolio-backups-\d+\b", run.output)
     assert leftovers(lab) == []
     again = lab.play("playbooks/destroy.yml", "-i", INVENTORY, "-e", "confirm=etf-portfolio").expect_success()
     assert again.changes == []
@@ -212,7 +220,8 @@ def leftovers(lab) -> list[str]:
     left += [a["AllocationId"] for a in ec2.describe_addresses(Filters=mine)["Addresses"]]
     left += [k["KeyName"] for k in ec2.describe_key_pairs()["KeyPairs"] if k["KeyName"].startswith("etf-portfolio")]
     left += [g["InternetGatewayId"] for g in ec2.describe_internet_gateways(Filters=mine)["InternetGateways"]]
-    left += [b["Name"] for b in lab.client("s3").list_buckets()["Buckets"] if b["Name"].startswith("etf-portfolio")]
+    buckets = [b["Name"] for b in lab.client("s3").list_buckets()["Buckets"] if b["Name"].startswith("etf-portfolio")]
+    left += [name for name in buckets if not name.startswith("etf-portfolio-backups-")]
     left += [
         r["RoleName"] for r in lab.client("iam").list_roles()["Roles"] if r["RoleName"].startswith("etf-portfolio")
     ]
@@ -221,6 +230,12 @@ def leftovers(lab) -> list[str]:
     left += [d["Id"] for d in cloudfront.list_distributions()["DistributionList"].get("Items", [])]
     left += [o["Name"] for o in cloudfront.list_origin_access_controls()["OriginAccessControlList"].get("Items", [])]
     left += [f["Name"] for f in cloudfront.list_functions()["FunctionList"].get("Items", [])]
+    left += [a["AlarmName"] for a in lab.client("cloudwatch").describe_alarms()["MetricAlarms"]]
+    left += [t["TopicArn"] for t in lab.client("sns").list_topics()["Topics"]]
+    left += [g["logGroupName"] for g in lab.client("logs").describe_log_groups()["logGroups"]]
+    left += [h["Id"] for h in lab.client("route53").list_health_checks()["HealthChecks"]]
+    budgets = lab.client("budgets").describe_budgets(AccountId=lab.environment["SLIPWAY_ACCOUNT_ID"])
+    left += [b["BudgetName"] for b in budgets.get("Budgets", [])]
     return left
 
 
