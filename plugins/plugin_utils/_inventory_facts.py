@@ -12,14 +12,18 @@ import json
 import os
 import re
 import tomllib
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import yaml
-from packaging.specifiers import InvalidSpecifier
-from packaging.specifiers import SpecifierSet
+
+# ansible-core depends on it; only ansible-test's own environment for testing imports is without it.
+with suppress(ImportError):
+    from packaging.specifiers import InvalidSpecifier
+    from packaging.specifiers import SpecifierSet
 
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.lifetimes import PYTHONS
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.problems import Backend
