@@ -86,6 +86,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+created:
+  description:
+    - Whether this run made the zone, or would make it. Its domain cannot be delegated to it yet.
+  returned: always
+  type: bool
+  sample: true
 zone:
   description:
     - The hosted zone; empty if there is none.
@@ -241,7 +247,8 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
     changed, after = ensure(client, params, before, module.check_mode)
     if before and not (before["managed"] or params["adopt"]) and params["state"] == "absent":
         module.warn(f"The zone {before['name']} was not made by this module, and is left. Set adopt to delete it.")
-    return module_result("zone", changed, told(before), told(after), module._diff)
+    result = module_result("zone", changed, told(before), told(after), module._diff)
+    return {**result, "created": before is None and after is not None}
 
 
 def main() -> None:

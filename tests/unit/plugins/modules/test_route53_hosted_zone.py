@@ -91,7 +91,7 @@ def test_a_zone_is_made_and_tagged(call_module, route53, check_mode):
         add_tags(route53)
         add_tagging(route53, **PROJECT)
     result = call_module(route53_hosted_zone, PARAMS, {"route53": route53}, check_mode=check_mode, diff=True)
-    assert result["changed"] is True
+    assert (result["changed"], result["created"]) == (True, True)
     assert result["zone"]["id"] == ("(known after apply)" if check_mode else "Z1")
     assert result["zone"]["name_servers"] == (["(known after apply)"] if check_mode else NAME_SERVERS)
     assert (result["zone"]["managed"], result["zone"]["tags"]) == (True, {"Project": "shop"})
@@ -147,7 +147,8 @@ def test_what_is_right_is_only_read(call_module, route53):
     add_list(route53, zone())
     add_get(route53, zone())
     add_tags(route53, Project="shop")
-    assert call_module(route53_hosted_zone, PARAMS, {"route53": route53})["changed"] is False
+    result = call_module(route53_hosted_zone, PARAMS, {"route53": route53})
+    assert (result["changed"], result["created"]) == (False, False)
 
 
 def add_present(route53, reference, *records):
