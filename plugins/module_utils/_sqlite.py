@@ -224,6 +224,7 @@ def copy_pages(source: sqlite3.Connection, target: str) -> None:
         # A half-made copy is thrown away: it needs no journal, and is not kept, so it need not be on the disk.
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA synchronous = OFF")
+        copy.execute("PRAGMA cache_size = 10")  # pages are written once, in order, and not read here
         # In one step: with several, each commit of another process would make it start again.
         source.backup(copy, pages=-1, progress=stop_if_locked)
 
