@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 # Private to the collection: backups of SQLite databases. The modules sqlite_* and the timer that the role
-# sqlite_backup installs run this very file, so it imports nothing but the standard library.
+# sqlite_backup installs run this very file, so it imports nothing but the standard library (and runs commands without
+# AnsibleModule).
+# pylint: disable=ansible-bad-function
 #
 # A backup is a directory <database's file name>-<UTC time>/ with the compressed database and manifest.json. It is made
 # under another name and renamed when all of it is verified and on the disk: what has its final name is good, and a
@@ -890,8 +892,9 @@ def found_backup(
     """
     if store is None:
         backups, _faulty = list_backups(directory, database)
-        chosen = choose_backup([item["id"] for item in backups], wanted, directory)
-        yield os.path.join(directory, chosen), next(item for item in backups if item["id"] == chosen)
+        manifests = {item["id"]: item for item in backups}
+        chosen = choose_backup(list(manifests), wanted, directory)
+        yield os.path.join(directory, chosen), manifests[chosen]
         return
     chosen = choose_backup(store.list_ids(database), wanted, store.place)
     with working_directory(directory, f"{MAKING}download-") as folder:

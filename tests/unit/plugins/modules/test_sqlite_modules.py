@@ -44,7 +44,7 @@ def test_a_backup_is_planned_then_made_then_young_enough(call_module: Any, place
 
 
 def test_a_plan_removes_what_the_run_removes(call_module: Any, place: dict[str, str]) -> None:
-    made = [call_module(sqlite_backup, place)["backup"]["id"] for _ in range(3)]
+    made = [call_module(sqlite_backup, place)["backup"]["id"] for _number in range(3)]
     arguments = {**place, "keep_days": 0, "keep_last": 2}
     planned = call_module(sqlite_backup, arguments, check_mode=True)
     assert sorted(planned["removed"]) == made[:2]

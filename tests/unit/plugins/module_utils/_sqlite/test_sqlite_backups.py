@@ -40,6 +40,12 @@ def unpack(directory: str, manifest: dict, target: Path) -> Path:
     return target
 
 
+def execute(database: str, statement: str) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
 def good_ids(database: str, directory: str) -> list[str]:
     return [item["id"] for item in _sqlite.list_backups(directory, database)[0]]
 
@@ -50,7 +56,7 @@ def test_each_backup_beside_a_writer_is_a_consistent_snapshot(tmp_path: Path, co
     make_database(database, mebibytes=32)
     directory.mkdir()
     with writing(database) as writer:
-        made = [_sqlite.make_backup(str(database), str(directory), compression=compression) for _ in range(3)]
+        made = [_sqlite.make_backup(str(database), str(directory), compression=compression) for _number in range(3)]
         assert writer.process.poll() is None
     assert good_ids(str(database), str(directory)) == [item["id"] for item in reversed(made)]
     counts = [count_transactions(unpack(str(directory), item, tmp_path / "restored")) for item in made]
@@ -111,8 +117,7 @@ def test_root_acts_as_the_owner_of_the_database(tmp_path: Path) -> None:
     made = [Path(directory), *Path(directory).rglob("*")]
     assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(65534, 65534)}
     os.chmod(database, 0o640)
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("DELETE FROM document")
+    execute(database, "DELETE FROM document")
     _sqlite.restore_backup(database, f"{directory}/{manifest['id']}", manifest)
     state = os.stat(database)
     assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (65534, 65534, 0o640)
@@ -185,15 +190,13 @@ def test_what_is_no_database(guarded: tuple[str, str]) -> None:
 
 
 def test_rows_that_violate_a_foreign_key(guarded: tuple[str, str]) -> None:
-    with closing(sqlite3.connect(guarded[0])) as connection, connection:
-        connection.execute("INSERT INTO entry (account_id, amount) VALUES (999, 0)")
+    execute(guarded[0], "INSERT INTO entry (account_id, amount) VALUES (999, 0)")
     with pytest.raises(_sqlite.SqliteError, match="1 violations of foreign keys"):
         _sqlite.make_backup(*guarded, allow_violations=False)
 
 
 def test_rows_that_violate_a_foreign_key_are_the_applications_business(place: tuple[str, str]) -> None:
-    with closing(sqlite3.connect(place[0])) as connection, connection:
-        connection.execute("INSERT INTO entry (account_id, amount) VALUES (999, 0)")
+    execute(place[0], "INSERT INTO entry (account_id, amount) VALUES (999, 0)")
     assert _sqlite.make_backup(*place)["foreign_key_violations"] == 1
 
 
@@ -267,7 +270,7 @@ def test_one_at_a_time(guarded: tuple[str, str]) -> None:
 
 def test_a_fault_is_listed_and_never_removed(place: tuple[str, str]) -> None:
     database, directory = place
-    made = [_sqlite.make_backup(database, directory) for _ in range(4)]
+    made = [_sqlite.make_backup(database, directory) for _number in range(4)]
     Path(directory, made[0]["id"], _sqlite.MANIFEST).write_text("{")
     packed = Path(_sqlite.backup_file(directory, made[1]))
     packed.write_bytes(packed.read_bytes()[:-1])
@@ -308,7 +311,7 @@ def count_acts(code: str) -> int:
 
 def test_killed_anywhere_a_backup_takes_no_good_one_with_it(place: tuple[str, str], tmp_path: Path) -> None:
     database, directory = place
-    for _ in range(3):
+    for _number in range(3):
         _sqlite.make_backup(database, directory)
     code = MAKE.format(database, directory)
     acts = count_acts(code)
