@@ -37,18 +37,24 @@ LEVELS = {
     "lab": [f"{PYTEST} tests/lab/tests -m lab"],
     "integration": [f"{PYTEST} tests/integration"],
     "project": [f"{PYTEST} -x tests/project"],
+    "molecule": [
+        "tests/lab/lab start --name molecule && . .lab/molecule/env && molecule test; ended=$?;"
+        " tests/lab/lab stop --name molecule && exit $ended"
+    ],
 }
+# The project's life applies the same roles on both releases of Debian.
+ONLY_LONG = {"molecule"}
 # What runs beside what: on two cores, two lanes. The long levels come first in theirs.
 LANES = [
     ["project"],
-    ["lint", "sanity", "unit", "examples", "integration", "lab"],
+    ["lint", "sanity", "unit", "examples", "integration", "lab", "molecule"],
 ]
 
 
-def run_level(name: str, long: bool) -> bool:
+def run_level(name: str) -> bool:
     """Run one level's commands; True if all succeeded."""
     log = OUTPUT / f"{name}.log"
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "SLIPWAY_TEST_LONG": "1" if long else ""}
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
     started = time.monotonic()
     with log.open("w", encoding="utf-8") as out:
         for command in LEVELS[name]:
@@ -68,24 +74,29 @@ def run_level(name: str, long: bool) -> bool:
     return not failed
 
 
-def run_lane(names: list[str], long: bool, results: dict[str, bool]) -> None:
+def run_lane(names: list[str], results: dict[str, bool]) -> None:
     for name in names:
-        results[name] = run_level(name, long)
+        results[name] = run_level(name)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests.")
     parser.add_argument("levels", nargs="*", choices=[*LEVELS, []], help="levels to run; all of them if none is named")
-    parser.add_argument("--long", action="store_true", help="the full sweeps instead of samples")
+    parser.add_argument(
+        "--long", action="store_true", help="the levels too that repeat what others show, more thoroughly"
+    )
     arguments = parser.parse_args()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     # What several levels need (packages, host images) is made once, by a first lab, before they start side by side.
-    if not arguments.levels or set(arguments.levels) & {"integration", "project", "lab"}:
+    if not arguments.levels or set(arguments.levels) & {"integration", "project", "lab", "molecule"}:
         for command in ("start", "stop"):
             subprocess.run(["tests/lab/lab", command, "--name", "first"], cwd=ROOT, check=True)
-    lanes = [arguments.levels] if arguments.levels else LANES
+    left_out = set() if arguments.long else ONLY_LONG
+    lanes = (
+        [arguments.levels] if arguments.levels else [[name for name in lane if name not in left_out] for lane in LANES]
+    )
     results: dict[str, bool] = {}
-    threads = [threading.Thread(target=run_lane, args=(lane, arguments.long, results)) for lane in lanes]
+    threads = [threading.Thread(target=run_lane, args=(lane, results)) for lane in lanes]
     for thread in threads:
         thread.start()
     for thread in threads:
