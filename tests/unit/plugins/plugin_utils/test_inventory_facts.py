@@ -102,7 +102,7 @@ def test_front_ends(tmp_path):
     example = reader.read_frontend(EXAMPLE / "frontend" / "dist")
     assert example.exists
     assert example.has_index
-    assert example.node == "^20.19.0 || >=22.12.0"
+    assert example.node == ">=22.12.0"
     assert example.node_file.endswith("frontend/package.json")
     assert not reader.read_frontend(tmp_path / "none").exists
     dist = tmp_path / "dist"
