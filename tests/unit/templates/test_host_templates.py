@@ -141,6 +141,11 @@ def test_reboot_is_written_as_apt_reads_it(reboot: Any, word: str) -> None:
     assert f'Unattended-Upgrade::Automatic-Reboot "{word}";' in lines
 
 
+def test_the_journal_is_kept_and_capped() -> None:
+    lines = render("host_base", "journald.conf.j2", host_base_journal_max_use="1G")
+    assert lines[lines.index("[Journal]") + 1 :] == ["Storage=persistent", "SystemMaxUse=1G"]
+
+
 @pytest.mark.parametrize("role", ["host_base", "data_volume", "uv", "release_proxy", "python_app", "cloudwatch_agent"])
 def test_defaults_are_those_of_the_argument_specs(role: str) -> None:
     options = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
