@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import urllib.request
 from contextlib import ExitStack
-from contextlib import contextmanager
 from xml.etree import ElementTree
 
 import pytest
@@ -97,17 +96,21 @@ def test_all_is_well_after_a_run(lab, project, built, verify):
 # --- faults on AWS: each is a context in which it is there, and which takes it away whatever happens ---
 
 
-def fault(steps):
-    @contextmanager
-    def planted(*arguments):
-        generator = steps(*arguments)
-        next(generator)
-        try:
-            yield
-        finally:
-            next(generator, None)
+class Planted:
+    """A fault: what its function does up to the yield is there, until what comes after has undone it."""
 
-    return planted
+    def __init__(self, steps):
+        self._steps = steps
+
+    def __enter__(self):
+        return next(self._steps)
+
+    def __exit__(self, *error):
+        next(self._steps, None)
+
+
+def fault(steps):
+    return lambda *arguments: Planted(steps(*arguments))
 
 
 @fault
@@ -269,7 +272,7 @@ def mute_alarm(lab, project):
 @fault
 def nobody_subscribed(lab, project):
     sns = lab.client("sns")
-    topic = next(t["TopicArn"] for t in sns.list_topics()["Topics"] if f":{NAME}-" in t["TopicArn"])
+    (topic,) = [t["TopicArn"] for t in sns.list_topics()["Topics"] if f":{NAME}-" in t["TopicArn"]]
     subscriptions = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     for subscription in subscriptions:
         sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])

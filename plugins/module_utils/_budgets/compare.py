@@ -275,7 +275,7 @@ def _subscriber_steps(key: Notification, now: list[Subscriber], wanted: list[Sub
     for kind in ("EMAIL", "SNS"):
         before = [item for item in now if item.kind == kind and item not in wanted]
         after = [item for item in wanted if item.kind == kind and item not in now]
-        replaced, new, _ = pair_up(before, after)
+        replaced, new, _gone = pair_up(before, after)
         for old, subscriber in replaced:
             arguments = {"notification": key.request(), "old": old.request(), "new": subscriber.request()}
             yield Step("update_subscriber", arguments)

@@ -171,7 +171,7 @@ def build_alarm(alarm: dict[str, Any], topic_arn: str, tags: dict[str, str] | No
 
 def topic_statements(arn: str, allow_budgets: bool) -> dict[str, dict[str, Any] | None]:
     """The statements of the topic's policy that are ours, by Sid; None for one that must not be there."""
-    _, partition, _, region, account, _ = arn.split(":", 5)
+    partition, region, account = (arn.split(":")[place] for place in (1, 3, 4))
 
     def allow(sid: str, service: str, source: str) -> dict[str, Any]:
         return {
@@ -310,7 +310,7 @@ def _topic_steps(now: dict[str, Any] | None, wanted: dict[str, Any], purge_tags:
     arn = wanted["arn"]
     attributes = {"DisplayName": wanted["display_name"], "KmsMasterKeyId": wanted["kms_key_id"]}
     if now is None:
-        _, policy = merge_statements(None, wanted["statements"])
+        _changed, policy = merge_statements(None, wanted["statements"])
         arguments = {
             "name": wanted["name"],
             "policy": policy,
@@ -378,7 +378,7 @@ def deletion_steps(current: dict[str, Any]) -> list[Step]:
 def planned_set(current: dict[str, Any], desired: dict[str, Any], purge: dict[str, bool]) -> dict[str, Any]:
     """What the set will be; what AWS decides stays as it is, or is UNKNOWN if it does not exist yet."""
     now, wanted = current["topic"] or {}, desired["topic"]
-    _, policy = merge_statements(now.get("policy"), wanted["statements"])
+    _changed, policy = merge_statements(now.get("policy"), wanted["statements"])
     there = now.get("subscriptions", [])
     gone = unwanted_subscriptions(there, wanted["subscriptions"]) if purge["subscriptions"] else []
     coming = [

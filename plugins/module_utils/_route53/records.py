@@ -74,20 +74,19 @@ def meaning(record_type: str, value: str) -> str:
     if is_unknown(value):
         return value
     words = value.split()
-    match record_type:
-        case "TXT" | "SPF":
-            return text_of(value)
-        case "CNAME" | "NS" | "PTR":
-            return canonical_name(value)
-        case "MX" | "SRV" | "NAPTR" if words:
-            return " ".join([*words[:-1], canonical_name(words[-1])])
-        case "A" | "AAAA":
-            try:
-                return str(ipaddress.ip_address(value.strip()))
-            except ValueError:
-                return value
-        case "CAA" if len(words) >= 3:
-            return " ".join([words[0], words[1].lower(), text_of(" ".join(words[2:]))])
+    if record_type in ("TXT", "SPF"):
+        return text_of(value)
+    if record_type in ("CNAME", "NS", "PTR"):
+        return canonical_name(value)
+    if record_type in ("MX", "SRV", "NAPTR") and words:
+        return " ".join([*words[:-1], canonical_name(words[-1])])
+    if record_type in ("A", "AAAA"):
+        try:
+            return str(ipaddress.ip_address(value.strip()))
+        except ValueError:
+            return value
+    if record_type == "CAA" and len(words) >= 3:
+        return " ".join([words[0], words[1].lower(), text_of(" ".join(words[2:]))])
     return " ".join(words)
 
 

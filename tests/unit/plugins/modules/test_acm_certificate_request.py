@@ -155,7 +155,7 @@ def test_waiting_for_it(call_module, acm, last, fail_on_timeout, said):
     add_read(acm, "PENDING_VALIDATION")
     # As many as a timeout of three seconds takes, if it comes to that.
     polls = 4 if last["Certificate"]["Status"] == "PENDING_VALIDATION" else 1
-    for _ in range(polls):
+    for _poll in range(polls):
         acm.stubber.add_response("describe_certificate", last)
     acm.stubber.add_response("describe_certificate", last)
     acm.stubber.add_response("list_tags_for_certificate", {"Tags": TAGS})

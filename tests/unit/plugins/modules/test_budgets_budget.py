@@ -42,9 +42,9 @@ def clients():
         budgets.assert_no_pending_responses()
 
 
-def expect_budget(clients, notifications, budget=BUDGET):
+def expect_budget(clients, notifications, budget=None):
     stubber = clients["budgets"].stubber
-    stubber.add_response("describe_budget", {"Budget": budget}, OF)
+    stubber.add_response("describe_budget", {"Budget": budget or BUDGET}, OF)
     told = [{**item, "NotificationState": "OK"} for item in notifications]
     stubber.add_response("describe_notifications_for_budget", {"Notifications": told}, OF)
     stubber.add_response("list_tags_for_resource", {"ResourceTags": []}, {"ResourceARN": ARN})

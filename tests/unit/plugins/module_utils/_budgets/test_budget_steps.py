@@ -60,8 +60,8 @@ def made(**changes):
     return compare.normalise_budget(told, ARN, notifications, wanted["tags"])
 
 
-def steps_between(current, changed, purge=PURGE):
-    return compare.budget_steps(current, compare.build_budget(changed), ARN, purge)
+def steps_between(current, changed, purge=None):
+    return compare.budget_steps(current, compare.build_budget(changed), ARN, purge or PURGE)
 
 
 def actions(steps):

@@ -70,8 +70,8 @@ def actions(steps):
     return [step.action for step in steps]
 
 
-def steps_between(current, changed, purge=PURGE):
-    return compare.set_steps(current, compare.build_set(changed, ARN), purge)
+def steps_between(current, changed, purge=None):
+    return compare.set_steps(current, compare.build_set(changed, ARN), purge or PURGE)
 
 
 def test_an_empty_account():

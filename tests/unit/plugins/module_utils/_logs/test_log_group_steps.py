@@ -49,7 +49,7 @@ def test_steps(current, desired, expected):
 
 
 def test_a_group_is_made_with_its_key_and_tags():
-    create, _ = compare.group_steps(None, group(kms_key_id="k", retention_in_days=1, tags={"A": "1"}), True)
+    create, _retention = compare.group_steps(None, group(kms_key_id="k", retention_in_days=1, tags={"A": "1"}), True)
     assert create.arguments == {"name": "/shop", "settings": {"kmsKeyId": "k"}, "tags": {"A": "1"}}
 
 
