@@ -26,8 +26,8 @@ options:
     required: true
   state:
     description:
-      - V(absent) deletes the zone. With records other than its own C(NS) and C(SOA) it is only deleted with
-        O(force=true).
+      - V(absent) deletes the zone. With records other than its own C(NS) and C(SOA) and those of O(disposable_names) it
+        is only deleted with O(force=true).
       - A zone that is made again has other name servers, and its domain must be delegated anew.
     type: str
     choices: [present, absent]
@@ -46,6 +46,13 @@ options:
       - Whether to delete the zone with all of its records.
     type: bool
     default: false
+  disposable_names:
+    description:
+      - Names whose records are deleted with the zone. In a plan, they may be those that a task before this one is going
+        to delete.
+    type: list
+    elements: str
+    default: []
   tags:
     description:
       - Tags of the zone. If not set, tags are left alone.
@@ -215,8 +222,10 @@ def ensure_absent(
         for record in api.list_records(client, current["id"])
         if not (canonical_name(record["Name"]) == current["name"] and record["Type"] in ("NS", "SOA"))
     ]
-    if others and not params["force"]:
-        names = ", ".join(sorted({f"{canonical_name(record['Name'])} {record['Type']}" for record in others}))
+    disposable = {canonical_name(name) for name in params["disposable_names"]}
+    kept = [record for record in others if canonical_name(record["Name"]) not in disposable]
+    if kept and not params["force"]:
+        names = ", ".join(sorted({f"{canonical_name(record['Name'])} {record['Type']}" for record in kept}))
         raise api.AnsibleRoute53Error(
             message=f"The zone {current['name']} still has records: {names}. Nothing was changed. Delete them first, "
             "or set force to delete the zone with them"
@@ -259,6 +268,7 @@ def main() -> None:
             "comment": {"type": "str"},
             "adopt": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
+            "disposable_names": {"type": "list", "elements": "str", "default": []},
             "tags": {"type": "dict", "aliases": ["resource_tags"]},
             "purge_tags": {"type": "bool", "default": True},
         },

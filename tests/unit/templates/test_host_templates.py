@@ -16,6 +16,7 @@ from ansible.plugins.filter.core import FilterModule
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 REQUIRED = {
+    "origin_certificate": {"origin_certificate_name": "origin.shop.example"},
     "release_proxy": {"release_proxy_app_name": "shop"},
     "python_app": {
         "python_app_name": "shop",
@@ -130,6 +131,31 @@ def test_proxy_knows_both_slots_by_name_and_port() -> None:
     assert [line[1:3] for line in lines] == [["a-8101", "127.0.0.1:8101"], ["b-8102", "127.0.0.1:8102"]]
 
 
+@pytest.mark.parametrize(
+    ("certificate", "expected"),
+    [("", "bind :8000"), ("/etc/a.pem", "bind :8000 ssl crt /etc/a.pem ssl-min-ver TLSv1.2")],
+)
+def test_proxy_speaks_tls_if_it_has_a_certificate(certificate: str, expected: str) -> None:
+    lines = [line.strip() for line in render("release_proxy", "haproxy.cfg.j2", release_proxy_certificate=certificate)]
+    # What stays on the host needs none.
+    assert [line for line in lines if line.startswith("bind ")] == [expected, "bind 127.0.0.1:8009"]
+
+
+@pytest.mark.parametrize(
+    ("email", "expected"), [("", "--register-unsafely-without-email"), ("a@shop.example", "--email a@shop.example")]
+)
+def test_certificate_is_asked_for_and_renewed_by_one_command(email: str, expected: str) -> None:
+    lines = render("origin_certificate", "origin-certificate.service.j2", origin_certificate_email=email)
+    assert f"    {expected} \\" in lines
+    assert any("--keep-until-expiring" in line for line in lines)
+    directory = next(line.split()[1] for line in lines if line.strip().startswith("--config-dir"))
+    assert f"ReadWritePaths={directory}" in lines
+    other = render(
+        "origin_certificate", "origin-certificate.service.j2", origin_certificate_directory_url="https://x/y"
+    )
+    assert not any(directory in line for line in other)
+
+
 def test_ssh_server_lets_nobody_in_by_password_whatever_is_merged() -> None:
     lines = render("host_base", "sshd.conf.j2", host_base_sshd_options={"MaxAuthTries": 6})
     assert {"PasswordAuthentication no", "PermitRootLogin no", "MaxAuthTries 6"} <= set(lines)
@@ -146,7 +172,9 @@ def test_the_journal_is_kept_and_capped() -> None:
     assert lines[lines.index("[Journal]") + 1 :] == ["Storage=persistent", "SystemMaxUse=1G"]
 
 
-@pytest.mark.parametrize("role", ["host_base", "data_volume", "uv", "release_proxy", "python_app", "cloudwatch_agent"])
+@pytest.mark.parametrize(
+    "role", ["host_base", "data_volume", "uv", "release_proxy", "python_app", "cloudwatch_agent", "origin_certificate"]
+)
 def test_defaults_are_those_of_the_argument_specs(role: str) -> None:
     options = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
     specs = options["options"]

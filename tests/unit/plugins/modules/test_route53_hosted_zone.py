@@ -161,16 +161,19 @@ def add_present(route53, reference, *records):
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-@pytest.mark.parametrize("force", [True, False])
-def test_a_zone_is_deleted_with_its_records_only_by_force(call_module, route53, force, check_mode):
-    add_present(route53, OWN, *([A] if force else []))
+@pytest.mark.parametrize(
+    ("options", "records"),
+    [({}, []), ({"force": True}, [A]), ({"disposable_names": ["WWW.example.com"]}, [A])],
+)
+def test_a_zone_is_deleted_with_records_that_may_go(call_module, route53, options, records, check_mode):
+    add_present(route53, OWN, *records)
     if not check_mode:
-        if force:
+        if records:
             changes = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": A}]}
             expected = {"HostedZoneId": "Z1", "ChangeBatch": changes}
             route53.stubber.add_response("change_resource_record_sets", {"ChangeInfo": CHANGE}, expected)
         route53.stubber.add_response("delete_hosted_zone", {"ChangeInfo": CHANGE}, {"Id": "Z1"})
-    params = {"name": "example.com", "state": "absent", "force": force}
+    params = {"name": "example.com", "state": "absent", **options}
     result = call_module(route53_hosted_zone, params, {"route53": route53}, check_mode=check_mode)
     assert (result["changed"], result["zone"]) == (True, {})
 
