@@ -97,7 +97,7 @@ def test_all_is_well_after_a_run(lab, project, built, verify):
 
 
 class Planted:
-    """A fault: what its function does up to the yield is there, until what comes after has undone it."""
+    """A fault: what its generator does up to the yield is there, until what comes after has undone it."""
 
     def __init__(self, steps):
         self._steps = steps
@@ -109,11 +109,6 @@ class Planted:
         next(self._steps, None)
 
 
-def fault(steps):
-    return lambda *arguments: Planted(steps(*arguments))
-
-
-@fault
 def open_port(lab, project, port):
     """A rule of the security group that lets strangers in."""
     group = project.instance["SecurityGroups"][0]["GroupId"]
@@ -124,25 +119,21 @@ def open_port(lab, project, port):
     lab.client("ec2").revoke_security_group_ingress(GroupId=group, IpPermissions=rule)
 
 
-@fault
 def ssh_open(lab, project):
-    with open_port(lab, project, 22):
+    with Planted(open_port(lab, project, 22)):
         yield
 
 
-@fault
 def api_open(lab, project):
-    with open_port(lab, project, 8000):
+    with Planted(open_port(lab, project, 8000)):
         yield
 
 
-@fault
 def database_port_open(lab, project):
-    with open_port(lab, project, 5432):
+    with Planted(open_port(lab, project, 5432)):
         yield
 
 
-@fault
 def metadata_v1(lab, project):
     instance = project.instance["InstanceId"]
     lab.client("ec2").modify_instance_metadata_options(InstanceId=instance, HttpTokens="optional")
@@ -150,7 +141,6 @@ def metadata_v1(lab, project):
     lab.client("ec2").modify_instance_metadata_options(InstanceId=instance, HttpTokens="required")
 
 
-@fault
 def unprotected_host(lab, project):
     instance = project.instance["InstanceId"]
     lab.client("ec2").modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": False})
@@ -158,14 +148,12 @@ def unprotected_host(lab, project):
     lab.client("ec2").modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": True})
 
 
-@fault
 def broad_role(lab, project):
     lab.client("iam").attach_role_policy(RoleName=f"{NAME}-backend", PolicyArn=ADMINISTRATOR)
     yield
     lab.client("iam").detach_role_policy(RoleName=f"{NAME}-backend", PolicyArn=ADMINISTRATOR)
 
 
-@fault
 def unversioned_bucket(lab, project):
     s3 = lab.client("s3")
     s3.put_bucket_versioning(Bucket=project.bucket, VersioningConfiguration={"Status": "Suspended"})
@@ -173,7 +161,6 @@ def unversioned_bucket(lab, project):
     s3.put_bucket_versioning(Bucket=project.bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
-@fault
 def public_bucket(lab, project):
     s3 = lab.client("s3")
     blocks = s3.get_public_access_block(Bucket=project.bucket)["PublicAccessBlockConfiguration"]
@@ -183,7 +170,6 @@ def public_bucket(lab, project):
     s3.put_public_access_block(Bucket=project.bucket, PublicAccessBlockConfiguration=blocks)
 
 
-@fault
 def shared_bucket(lab, project):
     s3 = lab.client("s3")
     policy = s3.get_bucket_policy(Bucket=project.bucket)["Policy"]
@@ -202,7 +188,6 @@ def shared_bucket(lab, project):
     s3.put_bucket_policy(Bucket=project.bucket, Policy=policy)
 
 
-@fault
 def missing_chunk(lab, project):
     """A file that a page of the application loads later."""
     s3 = lab.client("s3")
@@ -212,7 +197,6 @@ def missing_chunk(lab, project):
     s3.delete_object(Bucket=project.bucket, Key=listed[0]["Key"], VersionId=marker)
 
 
-@fault
 def changed_distribution(lab, project, change):
     cloudfront = lab.client("cloudfront")
     identifier = project.distribution["Id"]
@@ -229,17 +213,15 @@ def changed_distribution(lab, project, change):
     update(lambda _config: before)
 
 
-@fault
 def plain_http(lab, project):
     def change(config):
         config["CacheBehaviors"]["Items"][0]["ViewerProtocolPolicy"] = "allow-all"
         return config
 
-    with changed_distribution(lab, project, change):
+    with Planted(changed_distribution(lab, project, change)):
         yield
 
 
-@fault
 def masked_errors(lab, project):
     def change(config):
         for page in config["CustomErrorResponses"]["Items"]:
@@ -247,11 +229,10 @@ def masked_errors(lab, project):
                 page.update({"ResponsePagePath": "/index.html", "ResponseCode": "200"})
         return config
 
-    with changed_distribution(lab, project, change):
+    with Planted(changed_distribution(lab, project, change)):
         yield
 
 
-@fault
 def endless_logs(lab, project):
     group = f"/aws/ec2/{NAME}/application"
     days = lab.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["retentionInDays"]
@@ -260,7 +241,6 @@ def endless_logs(lab, project):
     lab.client("logs").put_retention_policy(logGroupName=group, retentionInDays=days)
 
 
-@fault
 def mute_alarm(lab, project):
     cloudwatch = lab.client("cloudwatch")
     name = cloudwatch.describe_alarms(AlarmNamePrefix=f"{NAME}/host-down")["MetricAlarms"][0]["AlarmName"]
@@ -269,7 +249,6 @@ def mute_alarm(lab, project):
     cloudwatch.enable_alarm_actions(AlarmNames=[name])
 
 
-@fault
 def nobody_subscribed(lab, project):
     sns = lab.client("sns")
     (topic,) = [t["TopicArn"] for t in sns.list_topics()["Topics"] if f":{NAME}-" in t["TopicArn"]]
@@ -282,7 +261,6 @@ def nobody_subscribed(lab, project):
     confirm_subscriptions(lab)
 
 
-@fault
 def budget_without_forecast(lab, project):
     budgets, of = lab.client("budgets"), {"AccountId": lab.environment["SLIPWAY_ACCOUNT_ID"], "BudgetName": NAME}
     told = budgets.describe_notifications_for_budget(**of)["Notifications"]
@@ -297,7 +275,6 @@ def budget_without_forecast(lab, project):
         budgets.create_notification(**of, Notification=item, Subscribers=people)
 
 
-@fault
 def disabled_health_check(lab, project):
     route53 = lab.client("route53")
     for check in route53.list_health_checks()["HealthChecks"]:
@@ -307,7 +284,6 @@ def disabled_health_check(lab, project):
         route53.update_health_check(HealthCheckId=check["Id"], Disabled=False)
 
 
-@fault
 def endless_backups(lab, project):
     s3, bucket = lab.client("s3"), f"{NAME}-backups-{lab.environment['SLIPWAY_ACCOUNT_ID']}"
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
@@ -385,7 +361,6 @@ def on_host(project, commands):
         project.on_host(command.format(slot=slot))
 
 
-@fault
 def host_faults(project, names):
     planted, mended = zip(*(HOST_FAULTS[name] for name in names), strict=True)
     on_host(project, planted)
@@ -426,7 +401,7 @@ def test_each_fault_on_aws_is_seen_by_its_own_check(lab, project, built, verify,
     faults = AWS_ROUNDS[name]
     with ExitStack() as planted:
         for plant, _seen in faults.values():
-            planted.enter_context(plant(lab, project))
+            planted.enter_context(Planted(plant(lab, project)))
         report = verify()
     assert set(report.failed) == set(faults), report.failed
     for check, (_plant, seen) in faults.items():
@@ -434,7 +409,7 @@ def test_each_fault_on_aws_is_seen_by_its_own_check(lab, project, built, verify,
 
 
 def test_each_fault_on_the_host_is_seen_by_its_own_check(project, built, verify):
-    with host_faults(project, HOST_FAULTS):
+    with Planted(host_faults(project, HOST_FAULTS)):
         report = verify()
     assert set(report.failed) == set(HOST_FAULTS), report.failed
 

@@ -41,8 +41,9 @@ def ask(
         connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     try:
         payload = None if body is None else json.dumps(body)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         sent = {**({"Content-Type": "application/json"} if payload else {}), **(headers or {})}
-        connection.request(method, parts.path or "/", body=payload, headers=sent)
+        connection.request(method, target, body=payload, headers=sent)
         response = connection.getresponse()
         text = response.read().decode("utf-8", errors="replace")
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, text)

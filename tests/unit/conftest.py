@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,11 @@ def call_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     against AWS's service model.
     """
     monkeypatch.setenv("AWS_REGION", "us-east-1")
+    # A module's process knows nothing of the controller; this one does, once a test has imported an action.
+    with suppress(ImportError):
+        import ansible.module_utils._internal as core
+
+        monkeypatch.setattr(core, "is_controller", False)
 
     def call(
         module: ModuleType,

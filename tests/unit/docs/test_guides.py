@@ -75,7 +75,7 @@ def find_problems(text: str) -> list[str]:
     }
     problems += [f"there is no check {name}" for name in sorted(checks - CHECK_IDS)]
     for name in sorted(set(re.findall(r"`([^`]+)`", text)) - checks):
-        path, _, test = name.partition("::")
+        path, _separator, test = name.partition("::")
         if test:
             if not (ROOT / path).is_file() or test not in read_tests(ROOT / path):
                 problems.append(f"there is no test {name}")
