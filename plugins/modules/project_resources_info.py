@@ -93,6 +93,7 @@ resources:
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ansible_collections.slipway.aws.plugins.module_utils._acm.api import list_certificates
 from ansible_collections.slipway.aws.plugins.module_utils._batch import gather
 from ansible_collections.slipway.aws.plugins.module_utils._iam.api import get_instance_profile
 from ansible_collections.slipway.aws.plugins.module_utils._iam.api import get_role
@@ -223,7 +224,7 @@ def find_budgets(client: Any, sts: Any, prefix: str) -> list[dict[str, str]]:
 
 
 def find_certificates(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
-    listed = api.list_certificates(client)
+    listed = list_certificates(client)
     tagged = gather(
         **{item["CertificateArn"]: partial(api.get_certificate_tags, client, item["CertificateArn"]) for item in listed}
     )

@@ -151,13 +151,6 @@ def list_budgets(client: Any, account_id: str) -> list[dict[str, Any]]:
     return paginator.paginate(AccountId=account_id).build_full_result().get("Budgets", [])
 
 
-@ProjectErrorHandler.common_error_handler("list certificates")
-@retry
-def list_certificates(client: Any) -> list[dict[str, Any]]:
-    paginator = client.get_paginator("list_certificates")
-    return paginator.paginate().build_full_result()["CertificateSummaryList"]
-
-
 @ProjectErrorHandler.list_error_handler("read the tags of {arn}", [])
 @retry
 def get_certificate_tags(client: Any, arn: str) -> list[dict[str, str]]:
