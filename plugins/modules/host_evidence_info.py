@@ -207,7 +207,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    reader = Reader(module.run_command)
+    # A program that is not there is a part that cannot be read, and no end of the others.
+    reader = Reader(partial(module.run_command, handle_exceptions=False))
     evidence = {**read_application(reader, module.params), **read_host(reader, module.params)}
     module.exit_json(changed=False, evidence=evidence)
 
