@@ -66,4 +66,3 @@ def test_the_identity_gives_way_to_an_access_control(lab, project, first_run):
     assert "AllowCloudFrontOAI" not in sids
     identities = lab.client("cloudfront").list_cloud_front_origin_access_identities()
     assert identities["CloudFrontOriginAccessIdentityList"].get("Items", []) == []
-    assert lab.play(*modern).expect_success().changes == []
