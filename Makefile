@@ -3,7 +3,7 @@ LAB ?= default
 DELAYS ?= off
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint sanity unit integration examples project molecule lab lab-stop lab-status tools lock build
+.PHONY: demo test test-long lint sanity unit integration examples project variants molecule lab lab-stop lab-status tools lock build
 
 demo: tools ## put the example on the lab: plan, build, deploy, run again, and say where it answers
 	tools/demo
@@ -14,7 +14,7 @@ test: tools ## all that must hold, side by side where it can
 test-long: tools ## all that, and molecule
 	$(BIN)/python tests/run.py --long
 
-lint sanity unit integration examples project molecule: tools ## one level of the tests
+lint sanity unit integration examples project variants molecule: tools ## one level of the tests
 	$(BIN)/python tests/run.py $@
 
 lab: tools ## start the lab; then `. .lab/env`

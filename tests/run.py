@@ -36,7 +36,8 @@ LEVELS = {
     "examples": [f"{PYTEST} tests/examples"],
     "lab": [f"{PYTEST} tests/lab/tests -m lab"],
     "integration": [f"{PYTEST} tests/integration"],
-    "project": [f"{PYTEST} -x tests/project"],
+    "project": [f"{PYTEST} -x tests/project/test_spa_vm_life.py"],
+    "variants": [f"{PYTEST} tests/project --ignore=tests/project/test_spa_vm_life.py"],
     "molecule": [
         "tests/lab/lab start --name molecule && . .lab/molecule/env && molecule test; ended=$?;"
         " tests/lab/lab stop --name molecule && exit $ended"
@@ -44,9 +45,11 @@ LEVELS = {
 }
 # The project's life applies the same roles on both releases of Debian.
 ONLY_LONG = {"molecule"}
-# What runs beside what: on two cores, two lanes. The long levels come first in theirs.
+# What runs beside what. Lives wait often, for hosts and for what spreads: three lanes on two cores, each as long as the
+# others.
 LANES = [
     ["project"],
+    ["variants"],
     ["lint", "sanity", "unit", "examples", "integration", "lab", "molecule"],
 ]
 
@@ -88,7 +91,7 @@ def main() -> int:
     arguments = parser.parse_args()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     # What several levels need (packages, host images) is made once, by a first lab, before they start side by side.
-    if not arguments.levels or set(arguments.levels) & {"integration", "project", "lab", "molecule"}:
+    if not arguments.levels or set(arguments.levels) & {"integration", "project", "variants", "lab", "molecule"}:
         for command in ("start", "stop"):
             subprocess.run(["tests/lab/lab", command, "--name", "first"], cwd=ROOT, check=True)
     left_out = set() if arguments.long else ONLY_LONG
