@@ -29,6 +29,26 @@ class AnsibleAWSModule(_AmazonAWSModule):
         set_collection_info(collection_name=COLLECTION_NAME, collection_version=COLLECTION_VERSION)
         super().__init__(**kwargs)
 
+    def client(self, service: str, *arguments: Any, **options: Any) -> Any:
+        """A boto3 client that may be used by several threads at once."""
+        made = super().client(service, *arguments, **options)
+        separate_tls_contexts(made)
+        return made
+
+
+def separate_tls_contexts(client: Any) -> None:
+    """Let each connection of a boto3 client have a TLS context of its own.
+
+    botocore shares one among all, and urllib3 reads the authorities into it again for each connection. In threads, that
+    makes OpenSSL 3.0.17 and later 3.0 releases (Debian 12's) crash the process now and then
+    (https://github.com/openssl/openssl/issues/28171). Without a shared one urllib3 makes one per connection, with the
+    same settings. botocore has no option for it; where its inside looks otherwise, the client is left as it is.
+    """
+    session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+    shared = getattr(getattr(session, "_manager", None), "connection_pool_kw", {})
+    if "ssl_context" in shared:
+        shared["ssl_context"] = None
+
 
 def run_module(module: AnsibleAWSModule, run: Callable[[AnsibleAWSModule], dict[str, Any]]) -> None:
     """Call run(module) and exit with the result it returns; an AnsibleAWSError becomes a clean failure."""

@@ -196,8 +196,12 @@ def main() -> None:
     odd = [item["url"] for item in requests if not item["url"].startswith(("http://", "https://"))]
     if odd:
         module.fail_json(msg=f"requests: {odd[0]} is not an http or https address; write one in full")
-    context = ssl.create_default_context()
-    reads = {f"answer {r['name']}": partial(answer, r, module.params["timeout"], context) for r in requests}
+    # A context each: OpenSSL 3.0.17 and later 3.0 releases crash now and then where threads share one
+    # (https://github.com/openssl/openssl/issues/28171).
+    reads = {
+        f"answer {request['name']}": partial(answer, request, module.params["timeout"], ssl.create_default_context())
+        for request in requests
+    }
     reads |= {f"port {p['name']}": partial(knock, p["host"], p["port"], module.params["port_timeout"]) for p in ports}
     found = gather(**reads)
     module.exit_json(
