@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: acm_certificate_request
-version_added: 0.1.0
+version_added: 0.2.0
 short_description: Request a public certificate of AWS Certificate Manager, validated by DNS
 description:
   - Requests a public certificate that AWS issues and renews by itself, and tells the DNS records that validate it. Make

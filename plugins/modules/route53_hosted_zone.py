@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: route53_hosted_zone
-version_added: 0.1.0
+version_added: 0.2.0
 short_description: Manage a public hosted zone of Route 53
 description:
   - Makes a public hosted zone if there is none of its name, and tells the name servers to which its domain is to be

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: route53_records
-version_added: 0.1.0
+version_added: 0.2.0
 short_description: Manage DNS records of a Route 53 hosted zone
 description:
   - Makes, changes and deletes several records of a hosted zone in one change, which Route 53 makes as a whole or not at
