@@ -68,6 +68,13 @@ UPLOADER_COMMANDS = {
     "metric": "publish a metric",
     "publish": "publish to the topic",
 }
+# How the modules take where the backups are in S3; described in doc_fragments/_sqlite.py.
+S3_ARGUMENTS: dict[str, Any] = {
+    "bucket": {"type": "str"},
+    "prefix": {"type": "str", "default": ""},
+    "region": {"type": "str", "default": ""},
+    "uploader": {"type": "path", "default": "/usr/local/lib/slipway/uploader/current"},
+}
 
 
 class SqliteError(Exception):

@@ -224,7 +224,6 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.slipway.aws.plugins.module_utils._budgets.api import AnsibleBudgetsError
 from ansible_collections.slipway.aws.plugins.module_utils._budgets.api import delete_budget
-from ansible_collections.slipway.aws.plugins.module_utils._budgets.api import get_caller
 from ansible_collections.slipway.aws.plugins.module_utils._budgets.compare import NOTIFICATIONS_LIMIT
 from ansible_collections.slipway.aws.plugins.module_utils._budgets.compare import budget_result
 from ansible_collections.slipway.aws.plugins.module_utils._budgets.compare import budget_steps
@@ -236,6 +235,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._budgets.ensure import
 from ansible_collections.slipway.aws.plugins.module_utils._budgets.ensure import read_budget
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
+from ansible_collections.slipway.aws.plugins.module_utils._sts.api import get_caller
 
 if TYPE_CHECKING:
     from typing import Any

@@ -163,13 +163,17 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 
 from ansible_collections.slipway.aws.plugins.module_utils._account import api
 from ansible_collections.slipway.aws.plugins.module_utils._batch import gather
-from ansible_collections.slipway.aws.plugins.module_utils._ec2.api import get_parameter
+from ansible_collections.slipway.aws.plugins.module_utils._cloudfront import api as cloudfront_api
+from ansible_collections.slipway.aws.plugins.module_utils._ec2 import api as ec2_api
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import IMAGE_FAMILIES
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import choose_architecture
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import image_parameter_name
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import data_volume_name
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import tags_of
+from ansible_collections.slipway.aws.plugins.module_utils._iam.api import get_role
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
+from ansible_collections.slipway.aws.plugins.module_utils._sts.api import get_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,15 +208,30 @@ def read_instance_type(ec2: Any, ssm: Any, instance_type: str, family: str | Non
     architecture = choose_architecture(architectures)
     image = None
     if architecture and family in IMAGE_FAMILIES:
-        image = get_parameter(ssm, image_parameter_name(IMAGE_FAMILIES[family], architecture)) is not None
+        image = ec2_api.get_parameter(ssm, image_parameter_name(IMAGE_FAMILIES[family], architecture)) is not None
     type_ = {"exists": bool(found), "architectures": architectures, "zones": zones}
     return {"instance_type": type_, "image_exists": image}
 
 
+def read_role_tags(iam: Any, name: str) -> dict[str, str] | None:
+    role = get_role(iam, name)
+    return tags_of(role) if role else None
+
+
+def read_addresses(ec2: Any) -> list[dict[str, str]]:
+    return [tags_of(item) for item in ec2_api.list_addresses(ec2, {})]
+
+
+def read_volumes(ec2: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
+    found = ec2_api.list_volumes(ec2, {f"tag:{key}": value for key, value in tags.items()})
+    return [{"volume_id": item["VolumeId"], "size": item["Size"]} for item in found]
+
+
 def read_conflicts(cloudfront: Any, aliases: list[str]) -> list[dict[str, Any]]:
-    listed = [(item, (item.get("Aliases") or {}).get("Items") or []) for item in api.list_distributions(cloudfront)]
+    distributions = cloudfront_api.list_distributions(cloudfront)
+    listed = [(item, (item.get("Aliases") or {}).get("Items") or []) for item in distributions]
     return [
-        {"id": item["Id"], "aliases": names, "tags": api.get_distribution_tags(cloudfront, item["ARN"])}
+        {"id": item["Id"], "aliases": names, "tags": cloudfront_api.get_tags(cloudfront, item["ARN"])}
         for item, names in listed
         if set(names) & set(aliases)
     ]
@@ -231,20 +250,20 @@ def build_reads(module: AnsibleAWSModule, home: Any) -> dict[str, Callable[[], A
     if params["aliases"]:
         reads["distributions"] = partial(read_conflicts, module.client("cloudfront"), params["aliases"])
     if params["host_name"]:
-        reads["role"] = partial(api.get_role_tags, module.client("iam"), params["host_name"])
+        reads["role"] = partial(read_role_tags, module.client("iam"), params["host_name"])
     if not params["regional"]:
         return reads
     ec2 = home if module.region == HOME_REGION else module.client("ec2")
     quotas = module.client("service-quotas")
     reads["availability_zones"] = partial(api.list_zones, ec2)
     reads["vpcs"] = partial(api.list_vpcs, ec2)
-    reads["addresses"] = partial(api.list_addresses, ec2)
+    reads["addresses"] = partial(read_addresses, ec2)
     reads["quota elastic_ips"] = partial(api.get_address_quota, ec2)
     for name, code in VPC_QUOTAS.items():
         reads[f"quota {name}"] = partial(api.get_quota, quotas, "vpc", code)
     if params["host_name"]:
         volume = {"Name": data_volume_name(params["host_name"]), **params["tags"]}
-        reads["data_volumes"] = partial(api.list_volumes, ec2, volume)
+        reads["data_volumes"] = partial(read_volumes, ec2, volume)
     if params["instance_type"]:
         wanted = (params["instance_type"], params["image_family"])
         reads["instance_type"] = partial(read_instance_type, ec2, module.client("ssm"), *wanted)
@@ -253,13 +272,13 @@ def build_reads(module: AnsibleAWSModule, home: Any) -> dict[str, Callable[[], A
 
 def run(module: AnsibleAWSModule) -> dict[str, Any]:
     params, region = module.params, module.region
-    first: dict[str, Callable[[], Any]] = {"caller": partial(api.get_caller, module.client("sts", region=HOME_REGION))}
+    first: dict[str, Callable[[], Any]] = {"caller": partial(get_caller, module.client("sts", region=HOME_REGION))}
     home = None
     if params["regional"]:
         home = module.client("ec2", region=HOME_REGION)
         first["region_status"] = partial(ask, module, partial(api.get_region_status, home, region))
     begun = gather(**first)
-    account = dict(begun["caller"])
+    account: dict[str, Any] = {"account_id": begun["caller"]["Account"], "arn": begun["caller"]["Arn"]}
     if begun.get("region_status", NO_ANSWER) is not NO_ANSWER:
         account["region_status"] = begun["region_status"]
     if account.get("region_status") == "not-opted-in":

@@ -98,29 +98,29 @@ from typing import TYPE_CHECKING
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
 from ansible_collections.slipway.aws.plugins.module_utils._batch import gather
+from ansible_collections.slipway.aws.plugins.module_utils._budgets import api as budgets_api
 from ansible_collections.slipway.aws.plugins.module_utils._cloudfront import api as cloudfront_api
+from ansible_collections.slipway.aws.plugins.module_utils._cloudwatch import api as cloudwatch_api
+from ansible_collections.slipway.aws.plugins.module_utils._cloudwatch.metrics import GLOBAL_REGION
 from ansible_collections.slipway.aws.plugins.module_utils._ec2 import api as ec2_api
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import GONE
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import identity_filters
+from ansible_collections.slipway.aws.plugins.module_utils._health_check.api import list_health_checks
 from ansible_collections.slipway.aws.plugins.module_utils._iam import api as iam_api
+from ansible_collections.slipway.aws.plugins.module_utils._logs.api import list_log_groups
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
-from ansible_collections.slipway.aws.plugins.module_utils._project import api as project_api
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import belongs_by_name
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import belongs_by_tags
+from ansible_collections.slipway.aws.plugins.module_utils._route53.api import get_tags_of
 from ansible_collections.slipway.aws.plugins.module_utils._s3 import api as s3_api
+from ansible_collections.slipway.aws.plugins.module_utils._sts.api import get_caller
 from ansible_collections.slipway.aws.plugins.module_utils._verify import api
 from ansible_collections.slipway.aws.plugins.module_utils._verify import project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-# Where the metrics of billing and of CloudFront are.
-GLOBAL_REGION = "us-east-1"
-
-# https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListTagsForResources.html
-ROUTE53_TAG_BATCH = 10
 
 
 def capture(read: Callable[[], Any]) -> Any:
@@ -133,7 +133,7 @@ def capture(read: Callable[[], Any]) -> Any:
 
 
 def read_identity(client: Any) -> dict[str, str]:
-    caller = api.get_caller(client)
+    caller = get_caller(client)
     return {"account": caller["Account"], "arn": caller["Arn"]}
 
 
@@ -251,56 +251,46 @@ def describe_with_access(client: Any, distribution: dict[str, Any]) -> dict[str,
 def read_log_groups(client: Any, prefix: str) -> list[dict[str, Any]]:
     return [
         {"name": item["logGroupName"], "retention_days": item.get("retentionInDays")}
-        for item in project_api.list_log_groups(client, prefix)
+        for item in list_log_groups(client, prefix)
     ]
 
 
 def read_alarms(client: Any, region: str, name: str) -> list[dict[str, Any]]:
-    found = [item for item in project_api.list_alarms(client, name) if belongs_by_name(item["AlarmName"], name)]
+    found = [item for item in cloudwatch_api.list_alarms(client, name) if belongs_by_name(item["AlarmName"], name)]
     return [project.describe_alarm(item, region) for item in found]
 
 
 def read_topics(client: Any, name: str) -> list[dict[str, Any]]:
-    found = [arn for arn in project_api.list_topics(client) if belongs_by_name(arn.rpartition(":")[2], name)]
+    found = [arn for arn in cloudwatch_api.list_topics(client) if belongs_by_name(arn.rpartition(":")[2], name)]
+    subscribed = {arn: cloudwatch_api.list_subscriptions(client, arn) for arn in found}
     return [
-        {"arn": arn, "subscriptions": [project.describe_subscription(s) for s in api.list_subscriptions(client, arn)]}
-        for arn in found
+        {"arn": arn, "subscriptions": [project.describe_subscription(item) for item in items]}
+        for arn, items in subscribed.items()
     ]
 
 
 def read_budgets(client: Any, sts: Any, name: str) -> list[dict[str, Any]]:
-    account = project_api.get_account_id(sts)
-    found = []
-    for item in project_api.list_budgets(client, account):
-        if not belongs_by_name(item["BudgetName"], name):
-            continue
-        notifications = api.list_notifications(client, account, item["BudgetName"])
-        limit = item.get("BudgetLimit", {})
-        found.append(
-            {
-                "name": item["BudgetName"],
-                "limit": f"{limit.get('Amount', '?')} {limit.get('Unit', '')}".strip(),
-                "notifications": [
-                    project.describe_notification(n, api.list_subscribers(client, account, item["BudgetName"], n))
-                    for n in notifications
-                ],
-            }
-        )
-    return found
+    account = get_caller(sts)["Account"]
+    found = [item for item in budgets_api.list_budgets(client, account) if belongs_by_name(item["BudgetName"], name)]
+    return [read_budget(client, {"AccountId": account, "BudgetName": item["BudgetName"]}, item) for item in found]
+
+
+def read_budget(client: Any, of: dict[str, str], budget: dict[str, Any]) -> dict[str, Any]:
+    limit = budget.get("BudgetLimit", {})
+    return {
+        "name": budget["BudgetName"],
+        "limit": f"{limit.get('Amount', '?')} {limit.get('Unit', '')}".strip(),
+        "notifications": [
+            project.describe_notification(item, budgets_api.list_subscribers(client, of, item))
+            for item in budgets_api.list_notifications(client, of)
+        ],
+    }
 
 
 def read_health_checks(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
-    listed = project_api.list_health_checks(client)
-    found = []
-    for start in range(0, len(listed), ROUTE53_TAG_BATCH):
-        batch = listed[start : start + ROUTE53_TAG_BATCH]
-        tagged = project_api.get_route53_tags(client, "healthcheck", [item["Id"] for item in batch])
-        found += [
-            project.describe_health_check(item)
-            for item in batch
-            if belongs_by_tags(project_api.tags_of({"Tags": tagged.get(item["Id"], [])}), tags)
-        ]
-    return found
+    listed = list_health_checks(client)
+    tagged = get_tags_of(client, "healthcheck", [item["Id"] for item in listed])
+    return [project.describe_health_check(item) for item in listed if belongs_by_tags(tagged.get(item["Id"], {}), tags)]
 
 
 def join_lists(parts: list[Any]) -> Any:

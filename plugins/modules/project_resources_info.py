@@ -93,10 +93,16 @@ resources:
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ansible_collections.slipway.aws.plugins.module_utils._acm.api import list_certificates
+from ansible_collections.slipway.aws.plugins.module_utils._acm import api as acm_api
 from ansible_collections.slipway.aws.plugins.module_utils._batch import gather
-from ansible_collections.slipway.aws.plugins.module_utils._iam.api import get_instance_profile
-from ansible_collections.slipway.aws.plugins.module_utils._iam.api import get_role
+from ansible_collections.slipway.aws.plugins.module_utils._budgets.api import list_budgets
+from ansible_collections.slipway.aws.plugins.module_utils._cloudfront import api as cloudfront_api
+from ansible_collections.slipway.aws.plugins.module_utils._cloudwatch import api as cloudwatch_api
+from ansible_collections.slipway.aws.plugins.module_utils._cloudwatch.metrics import GLOBAL_REGION
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import tags_of
+from ansible_collections.slipway.aws.plugins.module_utils._health_check.api import list_health_checks
+from ansible_collections.slipway.aws.plugins.module_utils._iam import api as iam_api
+from ansible_collections.slipway.aws.plugins.module_utils._logs.api import list_log_groups
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
 from ansible_collections.slipway.aws.plugins.module_utils._project import api
@@ -109,76 +115,78 @@ from ansible_collections.slipway.aws.plugins.module_utils._project.resources imp
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import flatten_instances
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import is_others
 from ansible_collections.slipway.aws.plugins.module_utils._project.resources import resource
+from ansible_collections.slipway.aws.plugins.module_utils._route53.api import get_tags_of
+from ansible_collections.slipway.aws.plugins.module_utils._route53.api import list_zones
+from ansible_collections.slipway.aws.plugins.module_utils._s3.api import list_buckets
+from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.api import list_secrets
+from ansible_collections.slipway.aws.plugins.module_utils._sts.api import get_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
 
-# Where the metrics of billing and of CloudFront are, and the certificates of CloudFront.
-GLOBAL_REGION = "us-east-1"
-
 # Where the collection's roles put the log groups of a project.
 LOG_GROUP_PARENTS = ("/aws/ec2/",)
-
-# https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListTagsForResources.html
-ROUTE53_TAG_BATCH = 10
 
 
 def find_ec2(client: Any, kind: Ec2Kind, tags: dict[str, str]) -> list[dict[str, str]]:
     filters = LIVING_INSTANCES if kind.type == "instance" else {}
     items = flatten_instances(api.list_ec2(client, kind.operation, tags, filters))
-    return [ec2_resource(kind, item, api.tags_of(item)) for item in items]
+    return [ec2_resource(kind, item, tags_of(item)) for item in items]
 
 
 def find_buckets(client: Any, tags: dict[str, str], prefix: str) -> list[dict[str, str]]:
     # Their names begin as the project's does; asking every bucket of the account for its tags would be a call each.
-    names = [name for name in api.list_buckets(client, prefix) if belongs_by_name(name, prefix)]
+    names = [name for name in list_buckets(client) if belongs_by_name(name, prefix)]
     tagged = gather(**{name: partial(api.get_bucket_tags, client, name) for name in names})
     return [
         resource("s3", "bucket", name, name=name, arn=f"arn:aws:s3:::{name}")
         for name in names
-        if not is_others(api.tags_of({"Tags": tagged[name]}), tags)
+        if not is_others(tagged[name], tags)
     ]
 
 
 def find_distributions(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
-    listed = api.list_distributions(client)
-    tagged = gather(**{item["Id"]: partial(api.get_distribution_tags, client, item["ARN"]) for item in listed})
+    listed = cloudfront_api.list_distributions(client)
+    tagged = gather(**{item["Id"]: partial(cloudfront_api.get_tags, client, item["ARN"]) for item in listed})
     return [
         resource("cloudfront", "distribution", item["Id"], name=item["Comment"], arn=item["ARN"], state=item["Status"])
         for item in listed
-        if belongs_by_tags(api.tags_of({"Tags": tagged[item["Id"]]}), tags)
+        if belongs_by_tags(tagged[item["Id"]], tags)
     ]
 
 
 def find_cloudfront_helpers(client: Any, prefix: str) -> list[dict[str, str]]:
     """Functions and the ways to reach an origin, which CloudFront cannot tag."""
-    functions = api.list_cloudfront(client, "list_functions", "FunctionList")
-    controls = api.list_cloudfront(client, "list_origin_access_controls", "OriginAccessControlList")
-    identities = api.list_cloudfront(
-        client, "list_cloud_front_origin_access_identities", "CloudFrontOriginAccessIdentityList"
-    )
     found = [
         resource("cloudfront", "function", item["Name"], name=item["Name"], arn=item["FunctionMetadata"]["FunctionARN"])
-        for item in functions
+        for item in cloudfront_api.list_functions(client)
     ]
-    found += [resource("cloudfront", "origin_access_control", item["Id"], name=item["Name"]) for item in controls]
-    found += [resource("cloudfront", "origin_access_identity", item["Id"], name=item["Comment"]) for item in identities]
+    found += [
+        resource("cloudfront", "origin_access_control", item["Id"], name=item["Name"])
+        for item in cloudfront_api.list_origin_access_controls(client)
+    ]
+    found += [
+        resource("cloudfront", "origin_access_identity", item["Id"], name=item["Comment"])
+        for item in cloudfront_api.list_origin_access_identities(client)
+    ]
     return [item for item in found if belongs_by_name(item["name"], prefix)]
 
 
 def find_iam(client: Any, tags: dict[str, str], prefix: str) -> list[dict[str, str]]:
-    found = [resource("iam", "role", r["RoleName"], name=r["RoleName"], arn=r["Arn"]) for r in api.list_roles(client)]
+    found = [
+        resource("iam", "role", r["RoleName"], name=r["RoleName"], arn=r["Arn"]) for r in iam_api.list_roles(client)
+    ]
     found += [
         resource("iam", "instance_profile", p["InstanceProfileName"], name=p["InstanceProfileName"], arn=p["Arn"])
-        for p in api.list_instance_profiles(client)
+        for p in iam_api.list_instance_profiles(client)
     ]
     named = [item for item in found if belongs_by_name(item["name"], prefix)]
     # IAM's lists tell no tags.
-    get = {"role": get_role, "instance_profile": get_instance_profile}
+    get = {"role": iam_api.get_role, "instance_profile": iam_api.get_instance_profile}
     details = gather(**{item["arn"]: partial(get[item["type"]], client, item["name"]) for item in named})
-    return [item for item in named if not is_others(api.tags_of(details[item["arn"]] or {}), tags)]
+    return [item for item in named if not is_others(tags_of(details[item["arn"]] or {}), tags)]
 
 
 def find_secrets(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
@@ -191,21 +199,21 @@ def find_secrets(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
             arn=item["ARN"],
             state="deletion scheduled" if item.get("DeletedDate") else "",
         )
-        for item in api.list_secrets(client)
-        if belongs_by_tags(api.tags_of(item), tags)
+        for item in list_secrets(client)
+        if belongs_by_tags(tags_of(item), tags)
     ]
 
 
 def find_alarms(client: Any, prefix: str) -> list[dict[str, str]]:
     return [
         resource("cloudwatch", "alarm", item["AlarmName"], item["AlarmName"], item["AlarmArn"], item["StateValue"])
-        for item in api.list_alarms(client, prefix)
+        for item in cloudwatch_api.list_alarms(client, prefix)
         if belongs_by_name(item["AlarmName"], prefix)
     ]
 
 
 def find_topics(client: Any, prefix: str) -> list[dict[str, str]]:
-    named = {arn: arn.rpartition(":")[2] for arn in api.list_topics(client)}
+    named = {arn: arn.rpartition(":")[2] for arn in cloudwatch_api.list_topics(client)}
     return [resource("sns", "topic", arn, name, arn) for arn, name in named.items() if belongs_by_name(name, prefix)]
 
 
@@ -213,42 +221,39 @@ def find_log_groups(client: Any, prefix: str) -> list[dict[str, str]]:
     return [
         resource("logs", "log_group", item["logGroupName"], item["logGroupName"], item["arn"])
         for parent in LOG_GROUP_PARENTS
-        for item in api.list_log_groups(client, f"{parent}{prefix}")
+        for item in list_log_groups(client, f"{parent}{prefix}")
         if belongs_by_name(item["logGroupName"].removeprefix(parent), prefix)
     ]
 
 
 def find_budgets(client: Any, sts: Any, prefix: str) -> list[dict[str, str]]:
-    names = [item["BudgetName"] for item in api.list_budgets(client, api.get_account_id(sts))]
+    names = [item["BudgetName"] for item in list_budgets(client, get_caller(sts)["Account"])]
     return [resource("budgets", "budget", name, name) for name in names if belongs_by_name(name, prefix)]
 
 
 def find_certificates(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
-    listed = list_certificates(client)
+    listed = acm_api.list_certificates(client)
     tagged = gather(
-        **{item["CertificateArn"]: partial(api.get_certificate_tags, client, item["CertificateArn"]) for item in listed}
+        **{item["CertificateArn"]: partial(acm_api.get_tags, client, item["CertificateArn"]) for item in listed}
     )
     return [
         resource("acm", "certificate", item["CertificateArn"], item["DomainName"], item["CertificateArn"])
         for item in listed
-        if belongs_by_tags(api.tags_of({"Tags": tagged[item["CertificateArn"]]}), tags)
+        if belongs_by_tags(tagged[item["CertificateArn"]], tags)
     ]
 
 
 def find_route53(client: Any, tags: dict[str, str]) -> list[dict[str, str]]:
-    checks = {item["Id"]: "" for item in api.list_health_checks(client)}
-    zones = {item["Id"].rpartition("/")[2]: item["Name"] for item in api.list_hosted_zones(client)}
+    checks = {item["Id"]: "" for item in list_health_checks(client)}
+    zones = {item["Id"].rpartition("/")[2]: item["Name"] for item in list_zones(client)}
     found = []
     for kind, aws_kind, named in (("health_check", "healthcheck", checks), ("hosted_zone", "hostedzone", zones)):
-        identifiers = list(named)
-        for start in range(0, len(identifiers), ROUTE53_TAG_BATCH):
-            batch = identifiers[start : start + ROUTE53_TAG_BATCH]
-            tagged = api.get_route53_tags(client, aws_kind, batch)
-            found += [
-                resource("route53", kind, identifier, name=named[identifier])
-                for identifier in batch
-                if belongs_by_tags(api.tags_of({"Tags": tagged.get(identifier, [])}), tags)
-            ]
+        tagged = get_tags_of(client, aws_kind, list(named))
+        found += [
+            resource("route53", kind, identifier, name=name)
+            for identifier, name in named.items()
+            if belongs_by_tags(tagged.get(identifier, {}), tags)
+        ]
     return found
 
 

@@ -70,25 +70,11 @@ options:
       - S3 bucket that gets each good backup that it has not got yet, before old ones are removed here.
       - Needs the uploader that the role C(sqlite_backup) installs.
     type: str
-  prefix:
-    description:
-      - What the keys in O(bucket) begin with.
-    type: str
-    default: ""
-  region:
-    description:
-      - Region of O(bucket). If not set, the one that the instance is in.
-    type: str
-    default: ""
-  uploader:
-    description:
-      - Directory of the uploader.
-    type: path
-    default: /usr/local/lib/slipway/uploader/current
 author:
   - The slipway.aws developers (@slipway-aws)
 extends_documentation_fragment:
   - slipway.aws._attributes.host
+  - slipway.aws._sqlite
 attributes:
   idempotent:
     support: partial
@@ -270,10 +256,7 @@ def main() -> None:
             "require_wal": {"type": "bool", "default": True},
             "allow_violations": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 60},
-            "bucket": {"type": "str"},
-            "prefix": {"type": "str", "default": ""},
-            "region": {"type": "str", "default": ""},
-            "uploader": {"type": "path", "default": "/usr/local/lib/slipway/uploader/current"},
+            **_sqlite.S3_ARGUMENTS,
         },
         supports_check_mode=True,
     )

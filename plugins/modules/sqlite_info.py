@@ -39,25 +39,11 @@ options:
     description:
       - S3 bucket whose backups of the database are listed too.
     type: str
-  prefix:
-    description:
-      - What the keys in O(bucket) begin with.
-    type: str
-    default: ""
-  region:
-    description:
-      - Region of O(bucket). If not set, the one that the instance is in.
-    type: str
-    default: ""
-  uploader:
-    description:
-      - Directory of the uploader that the role C(sqlite_backup) installs.
-    type: path
-    default: /usr/local/lib/slipway/uploader/current
 author:
   - The slipway.aws developers (@slipway-aws)
 extends_documentation_fragment:
   - slipway.aws._attributes.host
+  - slipway.aws._sqlite
 attributes:
   check_mode:
     details:
@@ -254,10 +240,7 @@ def main() -> None:
             "directory": {"type": "path"},
             "integrity": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 10},
-            "bucket": {"type": "str"},
-            "prefix": {"type": "str", "default": ""},
-            "region": {"type": "str", "default": ""},
-            "uploader": {"type": "path", "default": "/usr/local/lib/slipway/uploader/current"},
+            **_sqlite.S3_ARGUMENTS,
         },
         supports_check_mode=True,
     )

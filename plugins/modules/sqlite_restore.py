@@ -74,25 +74,11 @@ options:
     description:
       - S3 bucket with the backups. Required with O(source=s3).
     type: str
-  prefix:
-    description:
-      - What the keys in O(bucket) begin with.
-    type: str
-    default: ""
-  region:
-    description:
-      - Region of O(bucket). If not set, the one that the instance is in.
-    type: str
-    default: ""
-  uploader:
-    description:
-      - Directory of the uploader that the role C(sqlite_backup) installs.
-    type: path
-    default: /usr/local/lib/slipway/uploader/current
 author:
   - The slipway.aws developers (@slipway-aws)
 extends_documentation_fragment:
   - slipway.aws._attributes.host
+  - slipway.aws._sqlite
 attributes:
   check_mode:
     details:
@@ -244,10 +230,7 @@ def main() -> None:
             "set_aside": {"type": "path"},
             "allow_violations": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 60},
-            "bucket": {"type": "str"},
-            "prefix": {"type": "str", "default": ""},
-            "region": {"type": "str", "default": ""},
-            "uploader": {"type": "path", "default": "/usr/local/lib/slipway/uploader/current"},
+            **_sqlite.S3_ARGUMENTS,
         },
         required_if=[("source", "s3", ("bucket",))],
         supports_check_mode=True,

@@ -1,7 +1,8 @@
 # Copyright: Contributors to the slipway.aws project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-# Private to the collection: the calls that tell what an account has room for, and what is taken there.
+# Private to the collection: the calls that tell what an account has room for, and what is taken there, beside those of
+# the services' own api.py.
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import tags_of
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
+from ansible_collections.slipway.aws.plugins.module_utils._s3.api import get_tags
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,29 +31,7 @@ class AccountErrorHandler(AWSErrorHandler):
 
     @classmethod
     def _is_missing(cls) -> type[Exception]:
-        return is_boto3_error_code(
-            [
-                "404",
-                "InvalidInstanceType",
-                "NoSuchBucket",
-                "NoSuchDistribution",
-                "NoSuchEntity",
-                "NoSuchResource",
-                "NoSuchResourceException",
-                "NoSuchTagSet",
-            ]
-        )
-
-
-def tags_of(item: dict[str, Any]) -> dict[str, str]:
-    return boto3_tag_list_to_ansible_dict(item.get("Tags") or [])
-
-
-@AccountErrorHandler.common_error_handler("find out whose credentials these are")
-@retry
-def get_caller(client: Any) -> dict[str, str]:
-    answer = client.get_caller_identity()
-    return {"account_id": answer["Account"], "arn": answer["Arn"]}
+        return is_boto3_error_code(["InvalidInstanceType", "NoSuchResourceException"])
 
 
 @AccountErrorHandler.common_error_handler("read whether region {region} is enabled")
@@ -88,21 +68,9 @@ def list_offering_zones(client: Any, instance_type: str) -> list[str]:
 @AccountErrorHandler.common_error_handler("list VPCs")
 @retry
 def list_vpcs(client: Any) -> list[dict[str, str]]:
-    return [tags_of(vpc) for vpc in client.get_paginator("describe_vpcs").paginate().build_full_result()["Vpcs"]]
-
-
-@AccountErrorHandler.common_error_handler("list Elastic IP addresses")
-@retry
-def list_addresses(client: Any) -> list[dict[str, str]]:
-    return [tags_of(address) for address in client.describe_addresses()["Addresses"]]
-
-
-@AccountErrorHandler.common_error_handler("list volumes with {tags}")
-@retry
-def list_volumes(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    answer = client.get_paginator("describe_volumes").paginate(Filters=filters).build_full_result()
-    return [{"volume_id": item["VolumeId"], "size": item["Size"]} for item in answer["Volumes"]]
+    """The tags of each VPC."""
+    found = client.get_paginator("describe_vpcs").paginate().build_full_result()["Vpcs"]
+    return [tags_of(vpc) for vpc in found]
 
 
 @AccountErrorHandler.common_error_handler("read how many Elastic IP addresses the account may have")
@@ -131,31 +99,4 @@ def find_bucket(client: Any, bucket: str) -> dict[str, Any]:
         return {"owner": "", "region": "", "tags": {}}
     except is_boto3_error_code(["403", "AccessDenied"]):
         return {"owner": "other", "region": "", "tags": {}}
-    return {"owner": "self", "region": region, "tags": get_bucket_tags(client, bucket)}
-
-
-@AccountErrorHandler.list_error_handler("read the tags of bucket {bucket}", {})
-@retry
-def get_bucket_tags(client: Any, bucket: str) -> dict[str, str]:
-    return boto3_tag_list_to_ansible_dict(client.get_bucket_tagging(Bucket=bucket)["TagSet"])
-
-
-@AccountErrorHandler.common_error_handler("list distributions")
-@retry
-def list_distributions(client: Any) -> list[dict[str, Any]]:
-    answer = client.get_paginator("list_distributions").paginate().build_full_result()
-    return answer.get("DistributionList", {}).get("Items") or []
-
-
-@AccountErrorHandler.list_error_handler("read the tags of distribution {arn}", {})
-@retry
-def get_distribution_tags(client: Any, arn: str) -> dict[str, str]:
-    tags = client.list_tags_for_resource(Resource=arn)["Tags"].get("Items") or []
-    return boto3_tag_list_to_ansible_dict(tags)
-
-
-@AccountErrorHandler.list_error_handler("read role {name}")
-@retry
-def get_role_tags(client: Any, name: str) -> dict[str, str] | None:
-    """The role's tags; None if there is no such role."""
-    return tags_of(client.get_role(RoleName=name)["Role"])
+    return {"owner": "self", "region": region, "tags": get_tags(client, bucket)}

@@ -37,16 +37,17 @@ class BudgetsErrorHandler(AWSErrorHandler):
         return is_boto3_error_code("NotFoundException")
 
 
-@AWSErrorHandler.common_error_handler("ask which account this is")
-@retry
-def get_caller(client: Any) -> dict[str, str]:
-    return client.get_caller_identity()
-
-
 @BudgetsErrorHandler.list_error_handler("read budget {of[BudgetName]}")
 @retry
 def get_budget(client: Any, of: BudgetOf) -> dict[str, Any] | None:
     return client.describe_budget(**of)["Budget"]
+
+
+@BudgetsErrorHandler.common_error_handler("list budgets")
+@retry
+def list_budgets(client: Any, account_id: str) -> list[dict[str, Any]]:
+    paginator = client.get_paginator("describe_budgets")
+    return paginator.paginate(AccountId=account_id).build_full_result().get("Budgets", [])
 
 
 @BudgetsErrorHandler.list_error_handler("list the notifications of budget {of[BudgetName]}", [])

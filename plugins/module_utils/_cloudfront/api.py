@@ -122,6 +122,12 @@ def delete_origin_access_identity(client: Any, identifier: str, etag: str) -> No
     client.delete_cloud_front_origin_access_identity(Id=identifier, IfMatch=etag)
 
 
+@CloudFrontErrorHandler.common_error_handler("list functions")
+@retry
+def list_functions(client: Any) -> list[dict[str, Any]]:
+    return _list_all(client.list_functions, "FunctionList")
+
+
 @CloudFrontErrorHandler.list_error_handler("read function {name}, stage {stage}")
 @retry
 def describe_function(client: Any, name: str, stage: str) -> dict[str, Any] | None:

@@ -47,16 +47,17 @@ class CloudWatchErrorHandler(AWSErrorHandler):
         return is_boto3_error_code(["ResourceNotFound", "ResourceNotFoundException"])
 
 
-@AWSErrorHandler.common_error_handler("ask which account this is")
-@retry
-def get_caller(client: Any) -> dict[str, str]:
-    return client.get_caller_identity()
-
-
 @SNSErrorHandler.list_error_handler("read topic {arn}")
 @retry
 def get_topic(client: Any, arn: str) -> dict[str, str]:
     return client.get_topic_attributes(TopicArn=arn)["Attributes"]
+
+
+@SNSErrorHandler.common_error_handler("list topics")
+@retry
+def list_topics(client: Any) -> list[str]:
+    """The ARNs of all topics of the region."""
+    return [item["TopicArn"] for item in client.get_paginator("list_topics").paginate().build_full_result()["Topics"]]
 
 
 @SNSErrorHandler.list_error_handler("list the subscriptions of topic {arn}", [])

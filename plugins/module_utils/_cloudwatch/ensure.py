@@ -12,6 +12,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._batch import gather
 from ansible_collections.slipway.aws.plugins.module_utils._cloudwatch import api
 from ansible_collections.slipway.aws.plugins.module_utils._cloudwatch.compare import normalise_alarm
 from ansible_collections.slipway.aws.plugins.module_utils._cloudwatch.compare import normalise_topic
+from ansible_collections.slipway.aws.plugins.module_utils._sts.api import get_caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ def read_set(clients: dict[str, Any], name: str, prefix: str) -> tuple[str, dict
     """The ARN that the topic has or will have, and the set as it is."""
     sns, cloudwatch = clients["sns"], clients["cloudwatch"]
     first = gather(
-        caller=lambda: api.get_caller(clients["sts"]),
+        caller=lambda: get_caller(clients["sts"]),
         # Without a prefix CloudWatch lists every alarm.
         alarms=lambda: api.list_alarms(cloudwatch, prefix),
     )

@@ -40,7 +40,7 @@ def data_volume_name(name: str) -> str:
     return f"{name}-data"
 
 
-def _tags(resource: dict[str, Any]) -> dict[str, str]:
+def tags_of(resource: dict[str, Any]) -> dict[str, str]:
     return boto3_tag_list_to_ansible_dict(resource.get("Tags") or [])
 
 
@@ -53,7 +53,7 @@ def normalise_instance(
     metadata = instance.get("MetadataOptions") or {}
     return {
         "instance_id": instance["InstanceId"],
-        "name": _tags(instance).get("Name"),
+        "name": tags_of(instance).get("Name"),
         "state": instance["State"]["Name"],
         "image_id": instance["ImageId"],
         "instance_type": instance["InstanceType"],
@@ -77,7 +77,7 @@ def normalise_instance(
             if "Ebs" in mapping
         },
         "launch_time": str(instance.get("LaunchTime", "")),
-        "tags": _tags(instance),
+        "tags": tags_of(instance),
     }
 
 
@@ -103,7 +103,7 @@ def normalise_volume(volume: dict[str, Any]) -> dict[str, Any]:
         "state": volume["State"],
         "instance_id": attachment.get("InstanceId"),
         "device": attachment.get("Device"),
-        "tags": _tags(volume),
+        "tags": tags_of(volume),
     }
 
 
@@ -113,7 +113,7 @@ def normalise_address(address: dict[str, Any]) -> dict[str, Any]:
         "public_ip": address["PublicIp"],
         "association_id": address.get("AssociationId"),
         "instance_id": address.get("InstanceId") or None,
-        "tags": _tags(address),
+        "tags": tags_of(address),
     }
 
 
@@ -122,7 +122,7 @@ def normalise_key_pair(key_pair: dict[str, Any]) -> dict[str, Any]:
         "key_name": key_pair["KeyName"],
         "key_pair_id": key_pair["KeyPairId"],
         "public_key": key_pair.get("PublicKey"),
-        "tags": _tags(key_pair),
+        "tags": tags_of(key_pair),
     }
 
 

@@ -40,10 +40,24 @@ def get_role(client: Any, name: str) -> dict[str, Any]:
     return client.get_role(RoleName=name)["Role"]
 
 
+@IAMErrorHandler.common_error_handler("list roles")
+@retry
+def list_roles(client: Any) -> list[dict[str, Any]]:
+    """All roles, without their tags: IAM's list does not tell them."""
+    return client.get_paginator("list_roles").paginate().build_full_result()["Roles"]
+
+
 @IAMErrorHandler.list_error_handler("read instance profile {name}")
 @retry
 def get_instance_profile(client: Any, name: str) -> dict[str, Any]:
     return client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+
+
+@IAMErrorHandler.common_error_handler("list instance profiles")
+@retry
+def list_instance_profiles(client: Any) -> list[dict[str, Any]]:
+    """All instance profiles, without their tags."""
+    return client.get_paginator("list_instance_profiles").paginate().build_full_result()["InstanceProfiles"]
 
 
 @IAMErrorHandler.list_error_handler("list the managed policies of role {name}", [])

@@ -41,6 +41,13 @@ def get_log_group(client: Any, name: str) -> dict[str, Any] | None:
     return found[0] if found and found[0]["logGroupName"] == name else None
 
 
+@LogsErrorHandler.common_error_handler("list the log groups whose names begin with {prefix}")
+@retry
+def list_log_groups(client: Any, prefix: str) -> list[dict[str, Any]]:
+    paginator = client.get_paginator("describe_log_groups")
+    return paginator.paginate(logGroupNamePrefix=prefix).build_full_result()["logGroups"]
+
+
 @LogsErrorHandler.list_error_handler("read the tags of log group {arn}", {})
 @retry
 def get_tags(client: Any, arn: str) -> dict[str, str]:

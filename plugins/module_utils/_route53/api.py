@@ -20,6 +20,9 @@ from ansible_collections.slipway.aws.plugins.module_utils._route53.names import 
 if TYPE_CHECKING:
     from typing import Any
 
+# https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListTagsForResources.html
+TAG_BATCH = 10
+
 # Another change of the same zone is under way: Route 53 refuses until it is done.
 retry = AWSRetry.jittered_backoff(catch_extra_error_codes=["PriorRequestNotComplete"])
 
@@ -59,6 +62,12 @@ def list_zones_by_name(client: Any, name: str) -> list[dict[str, Any]]:
         query = {"DNSName": page["NextDNSName"], "HostedZoneId": page["NextHostedZoneId"]}
 
 
+@Route53ErrorHandler.common_error_handler("list hosted zones")
+@retry
+def list_zones(client: Any) -> list[dict[str, Any]]:
+    return client.get_paginator("list_hosted_zones").paginate().build_full_result()["HostedZones"]
+
+
 @Route53ErrorHandler.list_error_handler("read hosted zone {zone_id}")
 @retry
 def get_zone(client: Any, zone_id: str) -> dict[str, Any] | None:
@@ -95,6 +104,19 @@ def delete_zone(client: Any, zone_id: str) -> None:
 def get_tags(client: Any, zone_id: str) -> dict[str, str]:
     answer = client.list_tags_for_resource(ResourceType="hostedzone", ResourceId=zone_id)
     return boto3_tag_list_to_ansible_dict(answer["ResourceTagSet"].get("Tags") or [])
+
+
+def get_tags_of(client: Any, kind: str, identifiers: list[str]) -> dict[str, dict[str, str]]:
+    """The tags of many, by their ids; kind is healthcheck or hostedzone."""
+    batches = [identifiers[start : start + TAG_BATCH] for start in range(0, len(identifiers), TAG_BATCH)]
+    return {identifier: tags for batch in batches for identifier, tags in _get_tags_of(client, kind, batch).items()}
+
+
+@Route53ErrorHandler.common_error_handler("read the tags of {kind} {identifiers}")
+@retry
+def _get_tags_of(client: Any, kind: str, identifiers: list[str]) -> dict[str, dict[str, str]]:
+    found = client.list_tags_for_resources(ResourceType=kind, ResourceIds=identifiers)["ResourceTagSets"]
+    return {item["ResourceId"]: boto3_tag_list_to_ansible_dict(item.get("Tags") or []) for item in found}
 
 
 @Route53ErrorHandler.common_error_handler("change the tags of hosted zone {zone_id}")

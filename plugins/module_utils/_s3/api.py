@@ -207,6 +207,12 @@ def put_cors_rules(client: Any, bucket: str, rules: list[dict[str, Any]]) -> Non
         client.delete_bucket_cors(Bucket=bucket)
 
 
+@S3ErrorHandler.common_error_handler("list buckets")
+@retry
+def list_buckets(client: Any) -> list[str]:
+    return [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
+
+
 @S3ErrorHandler.list_error_handler("read the tags of bucket {bucket}", {})
 @retry
 def get_tags(client: Any, bucket: str) -> dict[str, str]:

@@ -47,6 +47,14 @@ def describe_secret(client: Any, name: str) -> dict[str, Any] | None:
     return client.describe_secret(SecretId=name)
 
 
+@SecretsManagerErrorHandler.common_error_handler("list secrets")
+@retry
+def list_secrets(client: Any) -> list[dict[str, Any]]:
+    """The descriptions of all secrets (no values), those included whose deletion is scheduled."""
+    paginator = client.get_paginator("list_secrets")
+    return paginator.paginate(IncludePlannedDeletion=True).build_full_result()["SecretList"]
+
+
 @SecretsManagerErrorHandler.common_error_handler("read the value of secret {name}")
 @retry
 def get_secret_value(client: Any, name: str, version_stage: str = "AWSCURRENT") -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 # Private to the collection: the reads that a verification makes of AWS and nobody else does. Beside them it uses those
-# of the other modules.
+# of the services' own api.py.
 
 from __future__ import annotations
 
@@ -30,13 +30,7 @@ class EvidenceErrorHandler(AWSErrorHandler):
 
     @classmethod
     def _is_missing(cls) -> type[Exception]:
-        return is_boto3_error_code(["404", "NoSuchKey", "NotFound", "NotFoundException"])
-
-
-@EvidenceErrorHandler.common_error_handler("ask who is asking")
-@retry
-def get_caller(client: Any) -> dict[str, str]:
-    return client.get_caller_identity()
+        return is_boto3_error_code(["404", "NoSuchKey"])
 
 
 @EvidenceErrorHandler.list_error_handler("read the headers of {key} in bucket {bucket}")
@@ -55,25 +49,3 @@ def get_json(client: Any, bucket: str, key: str) -> dict[str, Any] | None:
 @retry
 def list_objects(client: Any, bucket: str) -> list[dict[str, Any]]:
     return client.get_paginator("list_objects_v2").paginate(Bucket=bucket).build_full_result().get("Contents", [])
-
-
-@EvidenceErrorHandler.list_error_handler("list the subscriptions of topic {arn}", [])
-@retry
-def list_subscriptions(client: Any, arn: str) -> list[dict[str, str]]:
-    paginator = client.get_paginator("list_subscriptions_by_topic")
-    return paginator.paginate(TopicArn=arn).build_full_result()["Subscriptions"]
-
-
-@EvidenceErrorHandler.list_error_handler("list the notifications of budget {name}", [])
-@retry
-def list_notifications(client: Any, account_id: str, name: str) -> list[dict[str, Any]]:
-    paginator = client.get_paginator("describe_notifications_for_budget")
-    return paginator.paginate(AccountId=account_id, BudgetName=name).build_full_result().get("Notifications", [])
-
-
-@EvidenceErrorHandler.list_error_handler("list who is told of a notification of budget {name}", [])
-@retry
-def list_subscribers(client: Any, account_id: str, name: str, notification: dict[str, Any]) -> list[dict[str, str]]:
-    paginator = client.get_paginator("describe_subscribers_for_notification")
-    query = {"AccountId": account_id, "BudgetName": name, "Notification": notification}
-    return paginator.paginate(**query).build_full_result().get("Subscribers", [])

@@ -104,10 +104,11 @@ def test_an_instance_type_that_does_not_exist(call_module, clients):
 def test_an_alias_that_another_distribution_answers_to(call_module, clients, monkeypatch):
     item = {"Id": "E1", "ARN": "arn:aws:cloudfront::123456789012:distribution/E1"}
     listed = [{**item, "Aliases": {"Items": ["shop.example.com"]}}, {**item, "Id": "E2", "Aliases": {"Quantity": 0}}]
-    monkeypatch.setattr(project_account_info.api, "list_distributions", lambda _client: listed)
-    monkeypatch.setattr(project_account_info.api, "get_distribution_tags", lambda _client, _arn: {"Project": "blog"})
+    monkeypatch.setattr(project_account_info.cloudfront_api, "list_distributions", lambda _client: listed)
+    tags = {"Project": "blog"}
+    monkeypatch.setattr(project_account_info.cloudfront_api, "get_tags", lambda _client, _arn: tags)
     account = ask(call_module, clients, aliases=["shop.example.com"], regional=False)["account"]
-    assert account["distributions"] == [{"id": "E1", "aliases": ["shop.example.com"], "tags": {"Project": "blog"}}]
+    assert account["distributions"] == [{"id": "E1", "aliases": ["shop.example.com"], "tags": tags}]
 
 
 def refuse(monkeypatch, client, operation):
