@@ -51,6 +51,10 @@ options:
   proxy_port:
     description: Port of the proxy that lets only its CDN in. It is asked for O(health_path) without the CDN's secret.
     type: int
+  proxy_tls_name:
+    description:
+      - Name that the proxy's certificate is for. With it the proxy is asked over TLS, and its certificate must be good.
+    type: str
   proxy_unit:
     description: Systemd unit of the proxy.
     type: str
@@ -179,7 +183,8 @@ def read_host(reader: Reader, params: dict[str, Any]) -> dict[str, Any]:
         "units": {name: capture(partial(reader.unit, name)) for name in params["units"]},
     }
     if params["proxy_port"]:
-        found["stranger"] = capture(lambda: reader.answer(params["proxy_port"], params["health_path"]))
+        stranger = (params["proxy_port"], params["health_path"], params["proxy_tls_name"] or "")
+        found["stranger"] = capture(lambda: reader.answer(*stranger))
     if params["database"]:
         found["database"] = capture(lambda: reader.database(params["database"]))
     if params["database"] and params["backup_directory"]:
@@ -198,6 +203,7 @@ def main() -> None:
             "ports": {"type": "dict", "required": True},
             "health_path": {"type": "str", "required": True},
             "proxy_port": {"type": "int"},
+            "proxy_tls_name": {"type": "str"},
             "proxy_unit": {"type": "str", "default": "haproxy.service"},
             "shown_variables": {"type": "list", "elements": "str", "default": ["DEBUG", "LOG_LEVEL", "CORS_ORIGINS"]},
             "timers": {"type": "list", "elements": "str", "default": []},

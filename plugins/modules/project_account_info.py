@@ -50,6 +50,9 @@ options:
     type: list
     elements: str
     default: []
+  hosted_zone:
+    description: Name of the public hosted zone of Route 53 that the project's names are in.
+    type: str
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -150,6 +153,10 @@ account:
       description: Whether the project's VPC is there already.
       type: bool
       returned: if O(regional=true)
+    has_hosted_zone:
+      description: Whether the account has a public hosted zone O(hosted_zone).
+      type: bool
+      returned: if O(hosted_zone) is set
     has_address:
       description: Whether the host's Elastic IP address is there already.
       type: bool
@@ -173,6 +180,8 @@ from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import tags_
 from ansible_collections.slipway.aws.plugins.module_utils._iam.api import get_role
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
+from ansible_collections.slipway.aws.plugins.module_utils._route53.api import list_zones_by_name
+from ansible_collections.slipway.aws.plugins.module_utils._route53.names import canonical_name
 from ansible_collections.slipway.aws.plugins.module_utils._sts.api import get_caller
 
 if TYPE_CHECKING:
@@ -227,6 +236,11 @@ def read_volumes(ec2: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
     return [{"volume_id": item["VolumeId"], "size": item["Size"]} for item in found]
 
 
+def read_public_zones(route53: Any, name: str) -> list[str]:
+    found = list_zones_by_name(route53, canonical_name(name))
+    return [zone["Id"] for zone in found if not zone.get("Config", {}).get("PrivateZone")]
+
+
 def read_conflicts(cloudfront: Any, aliases: list[str]) -> list[dict[str, Any]]:
     distributions = cloudfront_api.list_distributions(cloudfront)
     listed = [(item, (item.get("Aliases") or {}).get("Items") or []) for item in distributions]
@@ -249,6 +263,8 @@ def build_reads(module: AnsibleAWSModule, home: Any) -> dict[str, Callable[[], A
         reads.update({f"bucket {name}": partial(api.find_bucket, s3, name) for name in params["bucket_names"]})
     if params["aliases"]:
         reads["distributions"] = partial(read_conflicts, module.client("cloudfront"), params["aliases"])
+    if params["hosted_zone"]:
+        reads["hosted_zones"] = partial(read_public_zones, module.client("route53"), params["hosted_zone"])
     if params["host_name"]:
         reads["role"] = partial(read_role_tags, module.client("iam"), params["host_name"])
     if not params["regional"]:
@@ -301,6 +317,8 @@ def build_account(known: dict[str, Any], params: dict[str, Any]) -> dict[str, An
         tags for tags in vpcs if params["network_name"] and tags.get("Name") == params["network_name"]
     ]
     account["namesakes"] += [known["role"]] if known.get("role") is not None else []
+    if "hosted_zones" in known:
+        account["has_hosted_zone"] = bool(known["hosted_zones"])
     if params["regional"]:
         account["quotas"] = {name: known.get(f"quota {name}") for name in (*VPC_QUOTAS, "elastic_ips")}
         account["used"] = {"vpcs": len(vpcs), "elastic_ips": len(addresses)}
@@ -320,6 +338,7 @@ def main() -> None:
             "image_family": {"type": "str"},
             "bucket_names": {"type": "list", "elements": "str", "default": []},
             "aliases": {"type": "list", "elements": "str", "default": []},
+            "hosted_zone": {"type": "str"},
         },
         supports_check_mode=True,
     )

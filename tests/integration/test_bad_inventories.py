@@ -26,7 +26,6 @@ CODE = ROOT / "examples" / "etf_portfolio"
 # Put together here, so that no scanner takes this file for one that holds secrets.
 KEY = "AKIA" + "IOSFODNN7EXAMPLE"
 PASSWORD = "hunter2-hunter2"
-CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 MISSING = object()
 
 

@@ -1,7 +1,10 @@
 # Copyright: Contributors to the slipway.aws project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The same project on Debian 12, with the older origin access identity: what differs from the life on Debian 13."""
+"""The same project on Debian 12, with the older origin access identity: what differs from the life on Debian 13.
+
+At the end its host gives way to one with Debian 13, which gets the data.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,12 @@ def test_the_application_answers_and_the_second_run_changes_nothing(lab, project
     assert run.writes == []
 
 
+def test_all_is_well_without_a_domain(lab, first_run):
+    run = lab.play("playbooks/verify.yml", *SITE[1:])
+    assert "FAIL" not in run.output, run.output[-6000:]
+    assert run.code == 0
+
+
 def test_a_good_release_under_load(lab, project, first_run, tmp_path):
     source = good_release(tmp_path / "backend")
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
@@ -66,3 +75,17 @@ def test_the_identity_gives_way_to_an_access_control(lab, project, first_run):
     assert "AllowCloudFrontOAI" not in sids
     identities = lab.client("cloudfront").list_cloud_front_origin_access_identities()
     assert identities["CloudFrontOriginAccessIdentityList"].get("Items", []) == []
+
+
+def test_another_host_gets_the_data(lab, project, first_run):
+    project.buy("7")
+    bought, before = project.bought(), project.instance
+    other = ["site.yml", "-i", INVENTORY, "-e", "ec2_host_image_family=debian-13", "-e", "ec2_host_replace=true"]
+    plan = lab.play(*other, "--check").expect_success()
+    assert plan.writes == []
+    run = lab.play(*other).expect_success()
+    assert compare_plan(plan, run) == []
+    assert project.instance["InstanceId"] != before["InstanceId"]
+    assert project.instance["PublicIpAddress"] == before["PublicIpAddress"]
+    assert "trixie" in project.on_host("cat /etc/os-release")
+    assert project.bought() == bought

@@ -178,36 +178,26 @@ def test_a_release_that_crashes_at_start_never_becomes_live(lab, project, first_
     assert project.ask("/api/v1/health").json()["release"] == before
 
 
-def buy(project, units: str) -> None:
-    body = {"isin": "IE00B4L5Y983", "kind": "buy", "units": units, "price": "85.10", "traded_on": "2026-01-05"}
-    made = project.ask("/api/v1/transactions", method="POST", body=body)
-    assert made.status == 201, made.body
-
-
-def bought(project) -> list[float]:
-    return sorted(float(item["units"]) for item in project.ask("/api/v1/transactions").json()["items"])
-
-
 @pytest.mark.parametrize("source", ["disk", "s3"])
 def test_a_backup_brings_back_the_data_of_its_time(lab, project, first_run, source):
-    buy(project, "3")
+    project.buy("3")
     lab.play("playbooks/backup.yml", "-i", INVENTORY).expect_success()
-    then = bought(project)
-    buy(project, "4")
-    assert bought(project) != then
+    then = project.bought()
+    project.buy("4")
+    assert project.bought() != then
 
     restore = ["playbooks/restore.yml", "-i", INVENTORY, "-e", f"backup_from={source}"]
     if source == "disk":
         refused = lab.play(*restore)
         assert refused.code != 0
         assert "-e confirm=etf-portfolio" in refused.output
-        assert bought(project) != then
+        assert project.bought() != then
 
     lab.play(*restore, "-e", "confirm=etf-portfolio").expect_success()
-    assert bought(project) == then
+    assert project.bought() == then
     drill = lab.play("playbooks/restore_drill.yml", "-i", INVENTORY, "-e", f"backup_from={source}").expect_success()
     assert drill.changes == []
-    assert bought(project) == then
+    assert project.bought() == then
 
 
 def test_the_deployed_unit_is_hardened_and_comes_back_after_a_reboot(lab, project, first_run):

@@ -53,6 +53,15 @@ class Project:
     def ask(self, path: str, **arguments: object) -> Answer:
         return ask(self.url + path, self.lab.tls, **arguments)
 
+    def buy(self, units: str) -> None:
+        body = {"isin": "IE00B4L5Y983", "kind": "buy", "units": units, "price": "85.10", "traded_on": "2026-01-05"}
+        made = self.ask("/api/v1/transactions", method="POST", body=body)
+        assert made.status == 201, made.body
+
+    def bought(self) -> list[float]:
+        """The units of all transactions that the application has."""
+        return sorted(float(item["units"]) for item in self.ask("/api/v1/transactions").json()["items"])
+
     def on_host(self, command: str, check: bool = True) -> str:
         """Run a shell command as root on the host, over ssh, and return its output."""
         address = self.instance["PublicIpAddress"]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.addresses import RULES_QUOTA
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.names import NAME
+from ansible_collections.slipway.aws.plugins.module_utils._inventory.names import domain_zone
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.names import project_names
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.problems import DOMAIN_VARIABLES
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.problems import Problem
@@ -42,6 +43,7 @@ class Questions(NamedTuple):
     availability_zones: list[str]
     rules_per_security_group: int
     regional: bool
+    hosted_zone: str
 
 
 def build_questions(inventory: Inventory, facts: Facts, wiring: Mapping[str, Any]) -> Questions:
@@ -68,12 +70,14 @@ def build_questions(inventory: Inventory, facts: Facts, wiring: Mapping[str, Any
         availability_zones=[zone if zone.startswith(region) else f"{region}{zone}" for zone in zones] if region else [],
         rules_per_security_group=inventory.get("network_rules_per_security_group") or 0,
         regional=bool(region),
+        # One that the run makes needs not be there.
+        hosted_zone="" if inventory.get("domain_create_zone") else domain_zone(inventory),
     )
 
 
 def site_aliases(inventory: Inventory) -> list[str]:
     """The names of its own that the project's distribution answers to."""
-    named = [inventory.domain, *(inventory.get("static_site_aliases") or [])]
+    named = [inventory.domain, *(inventory.get("domain_alternative_names") or [])]
     return sorted({name for name in named if isinstance(name, str) and name})
 
 
@@ -147,6 +151,14 @@ def check_aliases(questions: Questions, account: Mapping[str, Any]) -> Iterator[
 
 def is_same(tags: Mapping[str, str], mine: Mapping[str, str]) -> bool:
     return all(tags.get(key) == value for key, value in mine.items())
+
+
+def check_hosted_zone(questions: Questions, account: Mapping[str, Any]) -> Iterator[Problem]:
+    if not questions.hosted_zone or account.get("has_hosted_zone") is not False:
+        return
+    reason = f"this account has no public hosted zone {questions.hosted_zone}"
+    advice = f"{write('domain_create_zone: true')} (a person then delegates the domain to it)"
+    yield Problem("domain_zone", reason, f"{advice}; or the name of the zone: domain_zone: example.com")
 
 
 def check_instance_type(questions: Questions, account: Mapping[str, Any]) -> Iterator[Problem]:
@@ -229,6 +241,7 @@ def check_clash(questions: Questions, account: Mapping[str, Any]) -> Iterator[Pr
 ACCOUNT_CHECKS = (
     check_buckets,
     check_aliases,
+    check_hosted_zone,
     check_instance_type,
     check_zones,
     check_volume,

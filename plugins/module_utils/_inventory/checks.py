@@ -43,6 +43,7 @@ BUILD_CHECKS: tuple[Check, ...] = (
     addresses.check_admin_cidrs,
     addresses.check_open_ports,
     addresses.check_network,
+    names.check_domain,
     names.check_certificates,
     application.check_sources,
     application.check_backend,

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
+from ansible_collections.slipway.aws.plugins.module_utils._inventory.problems import DOMAIN_VARIABLES
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.problems import Problem
 from ansible_collections.slipway.aws.plugins.module_utils._inventory.problems import write
 
@@ -174,6 +175,40 @@ def suggest_region(region: str, regions: Iterable[str]) -> str:
     swapped = [name for name in sorted(regions) if sorted(name) == sorted(region.lower())]
     close = difflib.get_close_matches(region, sorted(regions), n=1, cutoff=0.5)
     return next(iter(swapped + close), "us-east-1")
+
+
+# --- the domain ------------------------------------------------------------------------------------------------
+
+# https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})+")
+
+
+def check_domain(inventory: Inventory, facts: Facts) -> Iterator[Problem]:
+    own, others = DOMAIN_VARIABLES[0], "domain_alternative_names"
+    examples = {own: "app.example.com", others: "[www.example.com]"}
+    if not inventory.domain:
+        for variable in (others, "domain_create_zone"):
+            if inventory.get(variable):
+                yield Problem(variable, "it says nothing without a domain", write(f"{own}: {examples[own]}"))
+        return
+    zone = domain_zone(inventory)
+    named = [(own, inventory.domain.lower()), *((others, name.lower()) for name in inventory.get(others) or [])]
+    for variable, name in named:
+        plain = name if variable == own else name.removeprefix("*.")
+        if not _DOMAIN.fullmatch(plain):
+            yield Problem(variable, f"{name} is no name of a domain", write(f"{variable}: {examples[variable]}"))
+        elif plain != zone and not plain.endswith(f".{zone}"):
+            above = plain if variable == own else plain.partition(".")[2]
+            advice = f"{write(f'domain_zone: {above}')} (a domain that all the names are below)"
+            yield Problem(variable, f"{name} is not in the hosted zone {zone}", advice)
+
+
+def domain_zone(inventory: Inventory) -> str:
+    """The hosted zone that the domain is in, as Route 53 calls it, without the last dot; empty without a domain."""
+    zone = inventory.get("domain_zone")
+    # The role's default is a template: the domain itself.
+    return (inventory.domain if not zone or "{{" in zone else zone).lower().rstrip(".")
 
 
 # --- certificates ----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import os
 import pwd
 import re
 import sqlite3
+import ssl
 import stat
 import time
 from typing import TYPE_CHECKING
@@ -181,10 +182,13 @@ class Reader:
                     scripts[name] = file.read()
         return {"directory": directory, "heads": find_heads(scripts.values())}
 
-    def answer(self, port: int, path: str) -> dict[str, Any]:
-        """What the host answers itself at a port."""
+    def answer(self, port: int, path: str, tls_name: str = "") -> dict[str, Any]:
+        """What the host answers itself at a port; with a name, over TLS and with a certificate for that name."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT)
         try:
+            if tls_name:
+                connection.connect()
+                connection.sock = ssl.create_default_context().wrap_socket(connection.sock, server_hostname=tls_name)
             connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read().decode("utf-8", errors="replace")

@@ -9,7 +9,7 @@ from botocore.exceptions import NoCredentialsError
 
 from ansible_collections.slipway.aws.plugins.modules import project_account_info
 
-SERVICES = ("cloudfront", "ec2", "iam", "s3", "service-quotas", "ssm", "sts")
+SERVICES = ("cloudfront", "ec2", "iam", "route53", "s3", "service-quotas", "ssm", "sts")
 MINE = {"Project": "shop", "Stage": "production"}
 ASKED = {
     "tags": MINE,
@@ -109,6 +109,17 @@ def test_an_alias_that_another_distribution_answers_to(call_module, clients, mon
     monkeypatch.setattr(project_account_info.cloudfront_api, "get_tags", lambda _client, _arn: tags)
     account = ask(call_module, clients, aliases=["shop.example.com"], regional=False)["account"]
     assert account["distributions"] == [{"id": "E1", "aliases": ["shop.example.com"], "tags": tags}]
+
+
+def test_a_hosted_zone_counts_if_it_is_public(call_module, clients):
+    private = {"VPCRegion": "us-east-1", "VPCId": "vpc-1"}
+    clients["route53"].create_hosted_zone(
+        Name="inside.example.com", CallerReference="1", VPC=private, HostedZoneConfig={"PrivateZone": True}
+    )
+    clients["route53"].create_hosted_zone(Name="example.com", CallerReference="2")
+    for name, there in (("Example.com", True), ("inside.example.com", False), ("other.example.com", False)):
+        account = ask(call_module, clients, hosted_zone=name, regional=False)["account"]
+        assert account["has_hosted_zone"] is there, name
 
 
 def refuse(monkeypatch, client, operation):

@@ -29,6 +29,7 @@ QUESTIONS = Questions(
     availability_zones=["us-east-1a", "us-east-1b"],
     rules_per_security_group=60,
     regional=True,
+    hosted_zone="example.com",
 )
 GOOD = {
     "account_id": ACCOUNT,
@@ -76,6 +77,8 @@ def distribution(tags, alias="shop.example.com"):
         (distribution(OTHERS), ["domain_name: the distribution E1 of the project blog (production)"]),
         (distribution({}), ["something else in this account answers to shop.example.com"]),
         (distribution(OTHERS, "other.example.com"), []),
+        ({"has_hosted_zone": True}, []),
+        ({"has_hosted_zone": False}, ["domain_zone: this account has no public hosted zone example.com"]),
         ({"instance_type": {"exists": False}}, ["there is no instance type t3.micro in us-east-1"]),
         (
             {"instance_type": {"exists": True, "architectures": ["arm64_mac"], "zones": []}},
@@ -133,6 +136,7 @@ def test_questions_of_a_good_inventory():
         "aws_account_id": ACCOUNT,
         "aws_region": "eu-west-1",
         "domain_name": "shop.example.com",
+        "domain_alternative_names": ["www.shop.example.com"],
         "network_subnets": [{"availability_zone": "b"}, {"availability_zone": "eu-west-1c"}],
         "ec2_host_data_volume_size": 7,
         "ec2_host_instance_type": "t3.micro",
@@ -143,7 +147,8 @@ def test_questions_of_a_good_inventory():
     assert asked.tags == {"Project": "shop", "Stage": "test"}
     assert (asked.network_name, asked.host_name) == ("shop-test", "shop-test-backend")
     assert asked.bucket_names == ["one-more", f"shop-test-files-{ACCOUNT}"]
-    assert asked.aliases == ["shop.example.com"]
+    assert asked.aliases == ["shop.example.com", "www.shop.example.com"]
+    assert asked.hosted_zone == "shop.example.com"
     assert asked.availability_zones == ["eu-west-1b", "eu-west-1c"]
     assert (asked.data_volume_size, asked.instance_type, asked.regional) == (7, "t3.micro", True)
 

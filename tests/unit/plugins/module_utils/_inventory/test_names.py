@@ -113,6 +113,40 @@ def test_region_where_the_list_is_not_known():
     assert len(list(names.check_region(inventory(aws_region="Frankfurt"), facts))) == 1
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, []),
+        ({"domain_name": "app.example.com", "domain_zone": "{{ domain_name }}"}, []),
+        ({"domain_name": "App.Example.com", "domain_zone": "example.COM."}, []),
+        (
+            {"domain_name": "example.com", "domain_alternative_names": ["www.example.com", "*.example.com"]},
+            [],
+        ),
+        (
+            {"domain_name": "app", "domain_zone": "app"},
+            ["domain_name: app is no name of a domain. Write: domain_name: app.ex"],
+        ),
+        ({"domain_name": "https://app.example.com"}, ["no name of a domain"]),
+        ({"domain_name": "*.example.com"}, ["no name of a domain"]),
+        (
+            {"domain_name": "app.example.com", "domain_zone": "example.org"},
+            ["app.example.com is not in the hosted zone example.org. Write: domain_zone: app.example.com"],
+        ),
+        (
+            {"domain_name": "app.example.com", "domain_alternative_names": ["www.example.com"]},
+            ["www.example.com is not in the hosted zone app.example.com. Write: domain_zone: example.com"],
+        ),
+        ({"domain_name": "myexample.com", "domain_zone": "example.com"}, ["is not in the hosted zone"]),
+        ({"domain_create_zone": True}, ["domain_create_zone: it says nothing without a domain. Write: domain_name: "]),
+    ],
+)
+def test_domain(values, words):
+    found = problems(names.check_domain, **values)
+    assert len(found) == len(words), found
+    assert all(word in problem for problem, word in zip(found, words, strict=True)), found
+
+
 ARN = "arn:aws:acm:{}:{}:certificate/12345678-1234-1234-1234-123456789012"
 
 
