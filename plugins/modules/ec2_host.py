@@ -39,6 +39,8 @@ options:
     description:
       - Distribution of which the newest image is taken when the instance is made, for the architecture of
         O(instance_type).
+      - A newer image of it is no change. Another family than the instance's, by the name of its image, needs
+        O(replace=true).
     type: str
     choices: [debian-12, debian-13, ubuntu-24.04, al2023]
   image_parameter:

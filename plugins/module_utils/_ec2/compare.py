@@ -54,6 +54,7 @@ def build_host(
         "name": name,
         "running": params["state"] != "stopped",
         "image_id": params["image_id"],
+        "image_family": params["image_family"],
         "instance_type": params["instance_type"],
         "architectures": (instance_type or {}).get("ProcessorInfo", {}).get("SupportedArchitectures"),
         "subnet_id": params["subnet_id"],
@@ -101,6 +102,10 @@ def replacement_reasons(instance: dict[str, Any], desired: dict[str, Any]) -> li
     for option in ("image_id", "subnet_id"):
         if desired[option] and desired[option] != instance[option]:
             reasons.append(f"{option}: {instance[option]} -> {desired[option]}")
+    # A newer image of the family is none. What is of no known family may be anything.
+    family = instance.get("image_family")
+    if desired["image_family"] and family and desired["image_family"] != family:
+        reasons.append(f"image_family: {family} -> {desired['image_family']}")
     architectures = desired["architectures"]
     if architectures and instance["architecture"] not in architectures:
         reasons.append(

@@ -17,6 +17,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._ec2 import launch
 from ansible_collections.slipway.aws.plugins.module_utils._ec2 import read
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import IMAGE_FAMILIES
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import choose_architecture
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import find_family
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import image_parameter_name
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.result import DEFAULT_DEVICE
 from ansible_collections.slipway.aws.plugins.module_utils._plan import is_unknown
@@ -77,8 +78,14 @@ def read_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]:
     more = gather(
         protection=lambda: api.get_termination_protection(client, instance["InstanceId"]),
         root=lambda: api.list_volumes(client, {"volume-id": root_volume_id}) if root_volume_id else [],
+        # One that its maker has withdrawn is not there any more.
+        images=lambda: api.list_images(client, instance["ImageId"]),
     )
-    return read.normalise_instance(instance, next(iter(more["root"]), None), more["protection"])
+    image = next(iter(more["images"]), {})
+    return {
+        **read.normalise_instance(instance, next(iter(more["root"]), None), more["protection"]),
+        "image_family": find_family(image.get("Name") or ""),
+    }
 
 
 def only_one(what: str, name: str, items: list[dict[str, Any]], id_key: str) -> dict[str, Any] | None:

@@ -16,6 +16,14 @@ IMAGE_FAMILIES = {
     "al2023": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}",
 }
 
+# What the names of a distribution's images begin with; the same sources.
+NAME_BEGINNINGS = {
+    "debian-12": "debian-12-",
+    "debian-13": "debian-13-",
+    "ubuntu-24.04": "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-",
+    "al2023": "al2023-ami-2023.",
+}
+
 # Debian and Ubuntu say amd64 where EC2 and Amazon Linux say x86_64; both say arm64.
 DEBIAN_NAMES_BELOW = ("/aws/service/debian/", "/aws/service/canonical/")
 DEBIAN_NAMES = {"x86_64": "amd64"}
@@ -28,6 +36,11 @@ def image_parameter_name(parameter: str, architecture: str) -> str:
     if parameter.startswith(DEBIAN_NAMES_BELOW):
         architecture = DEBIAN_NAMES.get(architecture, architecture)
     return parameter.replace(PLACEHOLDER, architecture)
+
+
+def find_family(image_name: str) -> str | None:
+    """The family that an image is of by its name; None for any other image."""
+    return next((family for family, beginning in NAME_BEGINNINGS.items() if image_name.startswith(beginning)), None)
 
 
 def choose_architecture(supported: list[str], preferred: str | None = None) -> str | None:

@@ -11,6 +11,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._ec2.compare import de
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.compare import host_problems
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.compare import host_steps
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.compare import owns_key_pair
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.compare import replacement_reasons
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.compare import same_public_key
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.launch import data_volume_request
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.launch import image_problem
@@ -43,6 +44,7 @@ def desired(described_type=USUAL, subnet=USUAL, **changes):
         "name": "shop",
         "state": "present",
         "image_id": None,
+        "image_family": None,
         "instance_type": "t3.small",
         "subnet_id": "subnet-1",
         "security_group_ids": ["sg-1"],
@@ -211,6 +213,19 @@ def test_a_half_made_or_changed_host_is_mended(current, expected):
 )
 def test_one_difference(changes, expected):
     assert actions(host(), desired(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "reasons"),
+    [
+        ("debian-12", "debian-12", []),
+        ("debian-12", None, []),
+        (None, "debian-13", []),
+        ("debian-12", "debian-13", ["image_family: debian-12 -> debian-13"]),
+    ],
+)
+def test_another_family_is_another_instance(there, wanted, reasons):
+    assert replacement_reasons({**instance(), "image_family": there}, desired(image_family=wanted)) == reasons
 
 
 def test_nothing_is_attached_to_an_instance_that_is_stopping():

@@ -7,6 +7,7 @@ import pytest
 
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import IMAGE_FAMILIES
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import choose_architecture
+from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import find_family
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.images import image_parameter_name
 
 
@@ -52,3 +53,19 @@ def test_the_parameter_of_an_architecture(parameter, architecture, name):
 )
 def test_choose_architecture(supported, preferred, chosen):
     assert choose_architecture(supported, preferred) == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("debian-12-amd64-20250316-2053", "debian-12"),
+        ("debian-13-arm64-20250814-2204", "debian-13"),
+        ("ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20250610", "ubuntu-24.04"),
+        ("al2023-ami-2023.7.20250527.1-kernel-6.1-x86_64", "al2023"),
+        ("al2023-ami-minimal-2023.7.20250527.1-kernel-6.1-x86_64", None),
+        ("our-debian-12-image", None),
+        ("", None),
+    ],
+)
+def test_the_family_of_an_image(name, family):
+    assert find_family(name) == family
