@@ -81,8 +81,8 @@ def _live_as_child(
     code = 1
     try:
         _forget_parent(output)
-        os.environ.update(environment)
         os.chdir(directory)
+        os.environ.update({"PWD": os.getcwd(), **environment})  # a shell would say so
         code = _run_as_program(function)
     finally:
         os._exit(code)

@@ -29,6 +29,7 @@ from ansible.plugins.action.normal import ActionModule as OrdinaryActionModule
 from ansible.release import __version__ as core_version
 from ansible.utils.display import Display
 
+from ansible_collections.slipway.aws.plugins.plugin_utils import _botocore_data
 from ansible_collections.slipway.aws.plugins.plugin_utils._child_process import run_forked
 
 try:
@@ -54,7 +55,6 @@ TESTED_CORE = ("2.19", "2.20", "2.21")
 # How modules and ansible-core talk; core reads it out of a module's source, and there is no other for Python modules.
 PROFILE = "legacy"
 SWITCH = "SLIPWAY_AWS_FORK_MODULES"
-SWITCH_VARIABLE = "slipway_aws_fork_modules"
 # Read by Python, the C library or botocore as they start, which the main process did long ago.
 READ_AT_START = ("AWS_DATA_PATH", "HOME", "LANG", "LANGUAGE", "TZ")
 PREFIXES_READ_AT_START = ("LC_", "LD_", "PYTHON", "MALLOC_", "GLIBC_", "ANSIBLE_")
@@ -67,7 +67,7 @@ class Situation(NamedTuple):
     has_interface: bool
     platform: str
     threads: int
-    switch: object
+    switch: str
     background: int
     become: bool
     connection: str
@@ -100,7 +100,7 @@ def explain_ordinary(situation: Situation) -> str:
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
-def is_on(switch: object) -> bool:
+def is_on(switch: str) -> bool:
     """Whether a switch is on; off as well if it is not understood."""
     try:
         return boolean(switch)
@@ -118,6 +118,8 @@ def preload(module: str) -> None:
     if is_on(os.environ.get(SWITCH, "yes")) and HAS_INTERFACE:
         with suppress(Exception):
             importlib.import_module(module)
+            if "boto3" in sys.modules:
+                _botocore_data.read_data()
 
 
 def run_module(name: str, parameters: bytes) -> None:
@@ -129,6 +131,9 @@ def run_module(name: str, parameters: bytes) -> None:
     basic._PARSED_MODULE_ARGS = None
     sys.argv = [""]
     sys.modules.pop(name, None)  # it is __main__ now; what it imports stays
+    if "boto3" in sys.modules:
+        with suppress(Exception):
+            _botocore_data.give_data(_botocore_data.read_data())
     _loader.run_module(
         json_params=parameters,
         profile=PROFILE,
@@ -159,17 +164,16 @@ class ControllerModule(OrdinaryActionModule):
         if self._task.delegate_to:
             host_vars = task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
         environment: dict[str, Any] = {}
-        interpreter = switch = None
+        interpreter = None
         with suppress(AnsibleError):  # a template that cannot be rendered is told in the ordinary way
             self._compute_environment_string(environment)
             interpreter = self._templar.template(host_vars.get("ansible_python_interpreter"))
-            switch = self._templar.template(task_vars.get(SWITCH_VARIABLE, os.environ.get(SWITCH, "yes")))
         return Situation(
             core=core_version,
             has_interface=HAS_INTERFACE,
             platform=sys.platform,
             threads=threading.active_count(),
-            switch=switch,
+            switch=os.environ.get(SWITCH, "yes"),
             background=self._task.async_val,
             become=self._connection.become is not None,
             connection=getattr(self._connection, "ansible_name", ""),
@@ -221,7 +225,7 @@ class ControllerModule(OrdinaryActionModule):
         )
         stdout, stderr = (text.decode(errors="surrogateescape") for text in (ended.stdout, ended.stderr))
         return {
-            "rc": ended.code,
+            "rc": ended.code if ended.code >= 0 else 128 - ended.code,  # a signal, as a shell tells of it
             "stdout": stdout,
             "stdout_lines": stdout.splitlines(),
             "stderr": stderr,
