@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -39,7 +38,9 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plugins = path / "ansible_collections" / "fork" / "test" / "plugins"
     for kind, file in (("modules", HERE / "odd.py"), ("action", PLUGINS / "plugin_utils" / "_run_on_controller.py")):
         (plugins / kind).mkdir(parents=True)
-        shutil.copy(file, plugins / kind / "odd.py")
+        (plugins / kind / "odd.py").write_text(
+            f"#!/usr/bin/python\n{file.read_text(encoding='utf-8')}", encoding="utf-8"
+        )
     return path
 
 

@@ -1,5 +1,3 @@
-#!/usr/bin/python
-
 # Copyright: Contributors to the slipway.aws project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -40,7 +38,7 @@ def tell(module: AnsibleModule) -> dict:
 
 def warn(module: AnsibleModule) -> dict:
     module.warn("a warning")
-    module.deprecate("old", version="9.0.0", collection_name="fork.test")
+    module.deprecate("old", version="9.0.0", collection_name="slipway.aws")
     return {"secret_back": f"<{module.params['secret']}>", "diff": {"before": "a\n", "after": "b\n"}, "changed": True}
 
 

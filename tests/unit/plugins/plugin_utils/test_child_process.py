@@ -38,9 +38,9 @@ def test_it_ends_as_a_program_does(end: object, code: int, error: bytes) -> None
 
 
 def test_an_exception_is_told() -> None:
-    ended = run(lambda: [][0])
+    ended = run(lambda: int("words"))
     assert ended.code == 1
-    assert ended.stderr.endswith(b"IndexError: list index out of range\n")
+    assert ended.stderr.endswith(b"ValueError: invalid literal for int() with base 10: 'words'\n")
 
 
 def test_a_signal_is_told() -> None:
