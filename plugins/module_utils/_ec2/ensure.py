@@ -49,7 +49,7 @@ def read_host(client: Any, params: dict[str, Any]) -> dict[str, Any]:
     volumes = [volume for volume in found["volumes"] if volume["State"] not in ("deleting", "deleted")]
     volume = only_one("volumes", read.data_volume_name(name), volumes, "VolumeId")
     return {
-        "instance": read_instance(client, instance) if instance else None,
+        "instance": read_instance(client, instance, bool(params["image_family"])) if instance else None,
         "predecessors": gone,
         "address": address and read.normalise_address(address),
         "data_volume": volume and read.normalise_volume(volume),
@@ -73,13 +73,13 @@ def _input_reads(client: Any, params: dict[str, Any]) -> dict[str, Callable[[], 
     return reads
 
 
-def read_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]:
+def read_instance(client: Any, instance: dict[str, Any], compares_family: bool = False) -> dict[str, Any]:
     root_volume_id = read.root_volume_id(instance)
     more = gather(
         protection=lambda: api.get_termination_protection(client, instance["InstanceId"]),
         root=lambda: api.list_volumes(client, {"volume-id": root_volume_id}) if root_volume_id else [],
         # One that its maker has withdrawn is not there any more.
-        images=lambda: api.list_images(client, instance["ImageId"]),
+        images=lambda: api.list_images(client, instance["ImageId"]) if compares_family else [],
     )
     image = next(iter(more["images"]), {})
     return {
