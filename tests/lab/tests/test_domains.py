@@ -7,6 +7,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+import uuid
 
 import pytest
 from botocore.exceptions import ClientError
@@ -100,11 +101,9 @@ class Domain:
         self.dns = emulator.lab.public_dns
         self.route53 = emulator.client("route53")
         self.acm = emulator.client("acm")
-        self.number = 0
 
     def zone(self, name):
-        self.number += 1
-        made = self.route53.create_hosted_zone(Name=name, CallerReference=f"{name} {id(self)} {self.number}")
+        made = self.route53.create_hosted_zone(Name=name, CallerReference=str(uuid.uuid4()))
         return made["HostedZone"]["Id"], made["DelegationSet"]["NameServers"]
 
     def change(self, zone_id, *changes):
