@@ -46,6 +46,8 @@ LEVELS = {
 }
 # The project's life applies the same roles on both releases of Debian; the other levels hold samples of the sweeps.
 ONLY_LONG = {"molecule", "sweeps"}
+# Seconds after which what still runs is ended: it hangs. A level's log has the stack then (faulthandler_timeout).
+LIMIT = 3600
 WITH_LAB = {"lab", "integration", "project", "variants", "molecule", "sweeps"}
 # What runs beside what. Lives wait often, for hosts and for what spreads: three lanes on two cores, each as long as the
 # others.
@@ -66,7 +68,12 @@ def run_level(name: str) -> bool:
             out.write(f"$ {command}\n")
             out.flush()
             done = subprocess.run(
-                ["sh", "-c", command], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False
+                ["timeout", "--foreground", "--kill-after=60", str(LIMIT), "sh", "-c", command],
+                cwd=ROOT,
+                env=environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
             )
             if done.returncode != 0:
                 break
