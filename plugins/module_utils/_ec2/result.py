@@ -73,15 +73,17 @@ def planned_host(
     purge_tags: bool,
 ) -> dict[str, Any]:
     """What the host will be, in the shape of one that was read; what AWS decides is UNKNOWN until it is there."""
-    instance = current["instance"]
+    instance = before = current["instance"]
     if instance and replacement_reasons(instance, desired):
         instance = None
     planned = _planned_instance(instance or _new_instance(desired, image_id), desired, group_names, purge_tags)
     address = _planned_address(current["address"], planned, desired, purge_tags)
     if address:
-        connected = current["address"] and instance and current["address"]["instance_id"] == instance["instance_id"]
+        connected = current["address"] and before and current["address"]["instance_id"] == before["instance_id"]
+        # An address has one name; only whether it has any is up to the VPC.
+        stays = connected and planned["subnet_id"] == before["subnet_id"]
         planned["public_ip"] = address["public_ip"]
-        planned["public_dns_name"] = planned["public_dns_name"] if connected else UNKNOWN
+        planned["public_dns_name"] = before["public_dns_name"] if stays else UNKNOWN
     elif current["address"]:
         # Whether the subnet then gives another public address is up to AWS.
         planned["public_ip"] = planned["public_dns_name"] = UNKNOWN

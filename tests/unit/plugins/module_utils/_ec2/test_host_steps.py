@@ -507,7 +507,14 @@ def test_a_plan_of_a_replacement_keeps_the_address_and_the_data():
     planned = plan(host(), desired(image_id="ami-2"))
     assert planned["instance_id"] == UNKNOWN
     assert planned["public_ip"] == "203.0.113.25"
+    assert planned["public_dns_name"] == host_result(host())["public_dns_name"] != UNKNOWN
     assert planned["data_volume_id"] == "vol-data"
+
+
+def test_a_plan_into_another_subnet_does_not_know_the_name():
+    planned = plan(host(), desired(image_id="ami-2", subnet_id="subnet-2"))
+    assert planned["public_ip"] == "203.0.113.25"
+    assert planned["public_dns_name"] == UNKNOWN
 
 
 def test_a_diff_names_what_it_can():
