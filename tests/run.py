@@ -16,6 +16,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
@@ -58,32 +62,33 @@ LANES = [
 ]
 
 
+def run_command(command: str, out: TextIO) -> tuple[int, float]:
+    """Run a command; returns its exit status, and the processor's minutes that it and what it waited for took."""
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    out.write(f"$ {command}\n")
+    out.flush()
+    limited = ["timeout", "--foreground", "--kill-after=60", str(LIMIT), "sh", "-c", command]
+    process = subprocess.Popen(limited, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    _pid, status, used = os.wait4(process.pid, 0)
+    return os.waitstatus_to_exitcode(status), (used.ru_utime + used.ru_stime) / 60
+
+
 def run_level(name: str) -> bool:
     """Run one level's commands; True if all succeeded."""
     log = OUTPUT / f"{name}.log"
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
-    started = time.monotonic()
+    code, worked, started = 0, 0.0, time.monotonic()
     with log.open("w", encoding="utf-8") as out:
         for command in LEVELS[name]:
-            out.write(f"$ {command}\n")
-            out.flush()
-            done = subprocess.run(
-                ["timeout", "--foreground", "--kill-after=60", str(LIMIT), "sh", "-c", command],
-                cwd=ROOT,
-                env=environment,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-            if done.returncode != 0:
+            code, minutes = run_command(command, out)
+            worked += minutes
+            if code != 0:
                 break
     minutes = (time.monotonic() - started) / 60
-    failed = done.returncode != 0
-    print(f"{'FAILED' if failed else 'passed'}  {name}  ({minutes:.1f} min)", flush=True)
-    if failed:
+    print(f"{'FAILED' if code else 'passed'}  {name}  ({minutes:.1f} min, {worked:.1f} of a processor)", flush=True)
+    if code:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-120:]
         print("\n".join([f"---- the end of {log.relative_to(ROOT)}", *tail, "----"]), flush=True)
-    return not failed
+    return code == 0
 
 
 def run_lane(names: list[str], results: dict[str, bool]) -> None:
