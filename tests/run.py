@@ -42,7 +42,7 @@ LEVELS = {
     "integration": [f"{PYTEST} tests/integration"],
     "project": [f"{PYTEST} -x tests/project/test_spa_vm_life.py"],
     "variants": [f"{PYTEST} tests/project --ignore=tests/project/test_spa_vm_life.py"],
-    "sweeps": [f"{PYTEST} -s tests/sweeps"],
+    "sweeps": [f"SLIPWAY_EVERY_KILL=yes {PYTEST} tests/unit -k killed_anywhere", f"{PYTEST} -s tests/sweeps"],
     "molecule": [
         "tests/lab/lab start --name molecule && . .lab/molecule/env && molecule test; ended=$?;"
         " tests/lab/lab stop --name molecule && exit $ended"
