@@ -11,7 +11,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -98,17 +100,21 @@ def test_gzip_without_zstd(place: tuple[str, str], monkeypatch: pytest.MonkeyPat
     assert count_transactions(tmp_path / "restored") == 0
 
 
-def test_root_acts_as_the_owner_of_the_database(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    home = tmp_path / "home"
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A directory that every user gets to; pytest closes the one above its own whenever another pytest starts."""
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o755)
+        yield Path(path)
+
+
+def test_root_acts_as_the_owner_of_the_database(open_path: Path) -> None:
+    home = open_path / "home"
     home.mkdir()
     make_database(home / "app.db")
     for path in (home, *home.iterdir()):
         os.chown(path, 65534, 65534)
-    for parent in (tmp_path, *tmp_path.parents):
-        if not os.stat(parent).st_mode & 0o001:
-            parent.chmod(0o711)
-    database, directory = str(home / "app.db"), str(tmp_path / "backups")
+    database, directory = str(home / "app.db"), str(open_path / "backups")
     assert _sqlite.make_directory(directory, database)
     assert not _sqlite.make_directory(directory, database)
     with _sqlite.acting_as(database), _sqlite.locked(directory, 0):
