@@ -214,6 +214,10 @@ class Application:
         if os.path.exists(os.path.join(UNIT_DIRECTORY, unit)) and self.is_active(unit):
             self._run(["systemctl", "start", unit])
 
+    def stop_migration(self, slot: str) -> None:
+        if os.path.exists(os.path.join(UNIT_DIRECTORY, self.migration_unit(slot))):
+            self.systemctl("stop", self.migration_unit(slot))
+
     def is_active(self, unit: str) -> bool:
         return self.show(unit)["ActiveState"] in ("active", "activating", "deactivating", "reloading")
 

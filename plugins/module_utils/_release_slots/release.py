@@ -160,6 +160,8 @@ class Release:
             self.app.remove_attempt()
         # The same release will migrate the database to the same, if there is one.
         elif attempt.release != wanted or not self.data or not self.data.exists():
+            for slot in self.ports:
+                self.app.stop_migration(slot)
             said = self.return_database(attempt, live)
             if said:
                 self.warn(f"Release {attempt.release} was broken off by an earlier run. {' '.join(said)}")
