@@ -181,7 +181,10 @@ class Release:
             self.app.write_slot(slot, earlier)
             attempt = self.app.read_attempt()
             if attempt:
-                said += self.return_database(attempt, live)
+                returned = self.return_database(attempt, live)
+                if returned and live:
+                    said = [f"Slot {live} is live as before."]
+                said += returned
         except FAILURES as error:
             said.append(f"What is left was not undone, and is by the next run: {error}")
         return said
