@@ -175,11 +175,11 @@ def test_a_good_release_is_deployed_under_load_without_a_failed_request(lab, pro
     ("make", "reason", "last_lines"),
     [
         (crash_at_start, "its process ended", "planted crash"),
-        (unhealthy_release, "after 20 seconds: it answered with status 503", "planted fault"),
+        (unhealthy_release, "after 30 seconds: it answered with status 503", "planted fault"),
         (failing_migration, "its migration failed", "planted migration failure"),
         (hanging_migration, "its migration did not end in the time that it has", "planted hang of the migration"),
         (failing_sync, "Failed to install what uv.lock names", "hash"),
-        (hang_at_start, "after 20 seconds: no answer", "planted hang"),
+        (hang_at_start, "after 30 seconds: no answer", "planted hang"),
     ],
     ids=["crash", "health", "migration", "hanging migration", "uv sync", "hang"],
 )
@@ -191,8 +191,8 @@ def test_a_bad_release_never_becomes_live(lab, project, first_run, tmp_path, mak
     before, releases = look(), project.on_host("ls -A /opt/etf-portfolio/releases")
     variables = {
         "app_backend": {"path": str(make(tmp_path / "backend"))},
-        "python_app_health_timeout": 20,
-        "python_app_migrate_timeout": 20,
+        "python_app_health_timeout": 30,
+        "python_app_migrate_timeout": 30,
     }
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
         run = lab.play("playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps(variables))

@@ -27,6 +27,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan im
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_answer
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_migration
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_unit
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import is_before_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -240,9 +241,12 @@ class Application:
     def wait_until_healthy(self, unit: str, port: int, path: str, expected: Any, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while True:
-            reason = explain_unit(self.show(unit))
+            properties = self.show(unit)
+            reason = explain_unit(properties)
             if reason:
                 raise ReleaseError(reason, unit)
+            if is_before_start(properties):
+                deadline = time.monotonic() + timeout  # until here, systemd limits the time (TimeoutStartSec)
             reason = self.probe(port, path, expected)
             if reason is None:
                 return

@@ -206,15 +206,19 @@ def explain_migration(properties: dict[str, str]) -> str:
     return f"its migration failed ({result})"
 
 
+def is_before_start(properties: dict[str, str]) -> bool:
+    """Whether systemd has yet to start a service's main process, after what its unit says has to come before."""
+    if properties["ActiveState"] in ("inactive", "failed"):
+        return properties.get("Job", "0") not in ("", "0")
+    # Type=exec: "activating" is also the pause before a restart.
+    return properties["ActiveState"] == "activating" and properties["SubState"] in ("condition", "start-pre", "start")
+
+
 def explain_unit(properties: dict[str, str]) -> str | None:
     """Why a service that was started a moment ago will not answer, or None if it still may."""
     if properties["ActiveState"] == "active" and properties.get("NRestarts", "0") == "0":
         return None
-    # systemd has yet to come to it.
-    if properties.get("Job", "0") not in ("", "0") and properties["ActiveState"] in ("inactive", "failed"):
-        return None
-    # Type=exec: "activating" is either the moment before the program runs, or the pause before a restart.
-    if properties["ActiveState"] == "activating" and properties["SubState"] in ("condition", "start-pre", "start"):
+    if is_before_start(properties):
         return None
     # Of a program that ran before the main one there is a result, but no status.
     status = properties.get("ExecMainStatus", "0")
