@@ -277,6 +277,13 @@ class Application:
         self.systemctl("enable", "--quiet", self.unit(slot))
         write_link(os.path.join(self.directory, "live"), os.path.join("slots", slot))
 
+    def return_live(self, slot: str | None) -> None:
+        """Make the slot live again that was, or none."""
+        if slot is None:
+            remove_file(os.path.join(self.directory, "live"))
+        else:
+            self.set_live(slot)
+
     def retire(self, slot: str) -> None:
         if os.path.exists(os.path.join(UNIT_DIRECTORY, self.unit(slot))):
             self.systemctl("disable", "--now", "--quiet", self.unit(slot))

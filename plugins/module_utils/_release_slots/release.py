@@ -170,24 +170,29 @@ class Release:
 
     def give_up(self, slot: str, earlier: SlotFiles, live: str | None) -> list[str]:
         """Return to the release that was live, with all that belongs to it; says what became of each part."""
-        said = [f"Slot {live} stays live and was not touched." if live else "No release is live."]
-        try:
-            if live and self.app.read_live() != live:
-                self.app.set_live(live)
-                said = [f"Slot {live} is live again."]
-            self.proxy.set_state(slot, "maint")
-            self.app.retire(slot)
+        live_said = f"Slot {live} stays live and was not touched." if live else "No release is live."
+        said, problems = [], []
+        attempt = self.app.read_attempt()
+        switched = self.app.read_live() == slot
+        if live and switched:
+            live_said = f"Slot {live} is live again."
+        steps: list[Callable[[], Any]] = [
+            lambda: self.app.return_live(live) if switched else None,
+            lambda: self.proxy.set_state(slot, "maint"),
+            lambda: self.app.retire(slot),
             # The release before the live one, as the way back to it.
-            self.app.write_slot(slot, earlier)
-            attempt = self.app.read_attempt()
-            if attempt:
-                returned = self.return_database(attempt, live)
-                if returned and live:
-                    said = [f"Slot {live} is live as before."]
-                said += returned
-        except FAILURES as error:
-            said.append(f"What is left was not undone, and is by the next run: {error}")
-        return said
+            lambda: self.app.write_slot(slot, earlier),
+            lambda: said.extend(self.return_database(attempt, live) if attempt else []),
+        ]
+        # Each of them is worth being done, whatever hinders the others.
+        for step in steps:
+            try:
+                step()
+            except FAILURES as error:
+                problems.append(f"What could not be undone, the next run does: {error}")
+        if live and said:
+            live_said = f"Slot {live} is live as before."
+        return [live_said, *said, *problems]
 
     def return_database(self, attempt: Attempt, live: str | None) -> list[str]:
         """Put the database back if the release that stays live needs that, or if nothing is lost by it."""
@@ -203,8 +208,14 @@ class Release:
             said += self._put_back(attempt, live, answers)
         elif changed:
             said += self._keep(attempt, written)
-        if live and not self.app.is_active(self.app.unit(live)):
-            self._start_again(live, attempt.health)
+        if live:
+            unit = self.app.unit(live)
+            if not self.app.is_active(unit):
+                self.app.start(unit)
+            try:
+                self._wait_until_healthy(unit, live, attempt.health)
+            except ReleaseError as error:
+                said.append(f"Slot {live} does not answer: {error}.")
         self.app.remove_attempt()
         return said
 
@@ -228,17 +239,13 @@ class Release:
             aside = self.data.put_back(attempt.backup)
         finally:
             if live:
-                self._start_again(live, attempt.health)
+                self.app.start(self.app.unit(live))
         said = [f"The database was put back from {attempt.backup}, which was made before."]
         if aside:
             said.append(f"As the migration left it, it is in {aside}.")
         if live:
             said.append(f"Slot {live} was stopped for that moment.")
         return said
-
-    def _start_again(self, live: str, health: Any) -> None:
-        self.app.start(self.app.unit(live))
-        self._wait_until_healthy(self.app.unit(live), live, health)
 
     def _keep(self, attempt: Attempt, written: list[str]) -> list[str]:
         return [
