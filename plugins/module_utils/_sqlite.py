@@ -52,6 +52,12 @@ MAKING = ".making-"
 REMOVING = ".removing-"
 # What SQLite keeps beside a database and pairs with it by name.
 SUFFIXES = ("", "-wal", "-shm", "-journal")
+# Where tools write down which migrations a database has had.
+MIGRATION_TABLES = {
+    *("alembic_version", "django_migrations", "schema_migrations", "aerich", "yoyo_migrations", "_yoyo_migration"),
+    *("peewee_migrate", "migratehistory", "goose_db_version", "flyway_schema_history", "_prisma_migrations"),
+    *("knex_migrations", "caribou_migrations", "_sqlx_migrations", "__diesel_schema_migrations"),
+}
 BEFORE_RESTORE = "before-restore"
 BEFORE_UNDO = "before-undo"
 
@@ -258,6 +264,77 @@ def verify_database(path: str, allow_violations: bool = True) -> int:
             "the rows, or say allow_violations: true to keep the data as it is."
         )
     return violations
+
+
+def quote_name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def list_tables(connection: sqlite3.Connection, schema: str) -> dict[str, str]:
+    """The statements that made the tables of an attached database, by their names; without SQLite's own."""
+    rows = connection.execute(f"SELECT name, sql FROM {schema}.sqlite_master WHERE type = 'table'")  # noqa: S608
+    return {name: sql or "" for name, sql in rows if not name.startswith("sqlite_")}
+
+
+def read_schema(database: str, timeout: float = 60) -> str:
+    """A digest of a database's schema, and of which migrations tools have recorded in it; '' if there is none.
+
+    What the application writes into its tables does not change it.
+    """
+    if not os.path.isfile(database):
+        return ""
+    with (
+        explained(f"read the schema of {database}"),
+        contextlib.closing(connect(database, "mode=rw", timeout)) as source,
+    ):
+        source.execute("PRAGMA query_only = ON")
+        source.execute("BEGIN")
+        found: list[Any] = [source.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")]
+        rows = source.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+        # SQLite's own come and go as it likes: sqlite_stat1 when the application lets it look at its tables.
+        found += sorted(repr(row) for row in rows if not row[1].startswith("sqlite_"))
+        for name in sorted(MIGRATION_TABLES & set(list_tables(source, "main"))):
+            found += sorted(repr(row) for row in source.execute(f"SELECT * FROM {quote_name(name)}"))  # noqa: S608
+        source.execute("ROLLBACK")
+    return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+def find_written(database: str, earlier: str, timeout: float = 60) -> list[str]:
+    """The tables whose rows differ between a database and an earlier copy of it, in the columns that both have.
+
+    Left out is what a migration brings or takes: tables that only one of them has, and the records of the tools.
+    """
+    with (
+        explained(f"compare {database} with {earlier}"),
+        contextlib.closing(connect(database, "mode=rw", timeout)) as now,
+    ):
+        now.execute("PRAGMA query_only = ON")
+        now.execute(
+            "ATTACH ? AS earlier", (f"file:{urllib.parse.quote(os.path.abspath(earlier))}?mode=ro&immutable=1",)
+        )
+        now.execute("BEGIN")
+        tables, before = list_tables(now, "main"), list_tables(now, "earlier")
+        written = []
+        for name in sorted(tables.keys() & before.keys() - MIGRATION_TABLES):
+            if tables[name].upper().startswith("CREATE VIRTUAL"):  # its rows are in tables of their own
+                continue
+            columns = [
+                {row[0] for row in now.execute("SELECT name FROM pragma_table_info(?, ?)", (name, schema))}
+                for schema in ("main", "earlier")
+            ]
+            common = ", ".join(quote_name(column) for column in sorted(columns[0] & columns[1]))
+            # The number of rows comes first: it differs without a column in common, and where rows are repeated.
+            sides = [
+                f"SELECT {what} FROM {schema}.{quote_name(name)}"  # noqa: S608
+                for what in ("count(*)", common or "1")
+                for schema in ("main", "earlier")
+            ]
+            if any(
+                now.execute(f"{sides[a]} EXCEPT {sides[b]} LIMIT 1").fetchone() for a, b in ((0, 1), (2, 3), (3, 2))
+            ):
+                written.append(name)
+        now.execute("ROLLBACK")
+    return written
 
 
 def find_holders(database: str) -> list[dict[str, Any]]:
@@ -527,14 +604,19 @@ def make_backup(
     allow_violations: bool = True,
     timeout: float = 60,
     compression: str | None = None,
+    release: str = "",
 ) -> dict[str, Any]:
-    """Make one verified backup, and return its manifest. The caller holds the lock. Removes no other backup."""
+    """Make one verified backup, and return its manifest. The caller holds the lock. Removes no other backup.
+
+    release: what it was made before, if it was made for that; remove_expired() passes over such backups.
+    """
     require_file(database, "back up")
     with explained(f"back up {database} to {directory}"):
         remove_leftovers(directory)
         making = tempfile.mkdtemp(prefix=MAKING, dir=directory)
         try:
-            return _make_backup(database, directory, making, require_wal, allow_violations, timeout, compression)
+            extra = {"release": release} if release else {}
+            return _make_backup(database, directory, making, require_wal, allow_violations, timeout, compression, extra)
         except BaseException:
             shutil.rmtree(making, ignore_errors=True)
             raise
@@ -548,6 +630,7 @@ def _make_backup(
     allow_violations: bool,
     timeout: float,
     compression: str | None,
+    extra: dict[str, Any],
 ) -> dict[str, Any]:
     compression = compression or choose_compression()
     copy = os.path.join(making, "copy")
@@ -574,6 +657,7 @@ def _make_backup(
         **packed,
         "sqlite_version": sqlite3.sqlite_version,
         "uploaded": "",
+        **extra,
     }
     write_manifest(making, manifest)
     os.rename(making, os.path.join(directory, name))
@@ -591,16 +675,32 @@ def remove_expired(directory: str, database: str, keep_days: float, keep_last: i
     To be called when a new backup is good, and by the holder of the lock.
     """
     backups, _faulty = list_backups(directory, database)
-    expired = choose_expired([item["id"] for item in backups], time.time(), keep_days, keep_last)
-    if dry:
-        return expired
+    expired = choose_expired(list_regular(backups), time.time(), keep_days, keep_last)
+    if not dry:
+        remove_backups(directory, expired)
+    return expired
+
+
+def list_regular(backups: list[dict[str, Any]]) -> list[str]:
+    """The ids without those of backups that were made before a release: ten releases on a day are no ten days."""
+    return [item["id"] for item in backups if not item.get("release")]
+
+
+def remove_backups_before_releases(directory: str, database: str, keep_last: int) -> list[str]:
+    """Remove the good backups that were made before releases, but for the newest, and return their ids."""
+    backups, _faulty = list_backups(directory, database)
+    ids = sorted({item["id"] for item in backups} - set(list_regular(backups)), key=read_stamp, reverse=True)
+    remove_backups(directory, ids[keep_last:])
+    return ids[keep_last:]
+
+
+def remove_backups(directory: str, ids: list[str]) -> None:
     with explained(f"remove old backups from {directory}"):
-        for name in expired:
+        for name in ids:
             # At once out of the list; a kill between the two leaves nothing that looks like a backup.
             removing = os.path.join(directory, f"{REMOVING}{name}")
             os.rename(os.path.join(directory, name), removing)
             shutil.rmtree(removing)
-    return expired
 
 
 # -- restoring ---------------------------------------------------------------------------------------------------------

@@ -16,8 +16,14 @@ description:
     does not run, it prepares the other slot, runs its migration, starts it, asks it for its health until the answer
     is the one expected, makes it live, sends requests to it, waits until the old one has answered those it had,
     and stops that.
-  - Until the new slot is made live, the old one is not touched. If anything fails before, the new slot is stopped, and
-    the task fails with the reason and the last lines of its log.
+  - Until the new slot is made live, the old one is not touched. If anything fails before, the new slot is stopped and
+    gets back the files that it had, and the task fails with the reason and the last lines of its log.
+  - With O(database), all of that is rehearsed on a copy of the database first. If it fails on the database itself
+    nevertheless, and has changed the schema or the record of migrations there, the database is put back from the backup
+    that was made before, and what it was is set aside beside it (as M(slipway.aws.sqlite_restore) does); for that
+    moment the live release is stopped. It is not put back if the live release has written to it since and works with
+    the new schema. Rows that a migration which failed had changed without a transaction, and without a trace in the
+    schema, are not noticed.
   - A run that was interrupted anywhere is finished by the next one.
   - Runs on the host, and needs nothing there but Python, systemd and HAProxy.
 options:
@@ -96,6 +102,35 @@ options:
       - How many seconds the new slot may take until it answers as expected.
     type: int
     default: 60
+  database:
+    description:
+      - Path of the SQLite database that the application has, if it has one. It may be made by the first release.
+      - Before a slot is started, the database is backed up into O(backup_directory), as M(slipway.aws.sqlite_backup)
+        does it. Of these backups as many are kept as releases (O(keep_releases)); they do not count among those that
+        M(slipway.aws.sqlite_backup) keeps.
+    type: path
+  backup_directory:
+    description:
+      - Directory of the backups. Required with O(database).
+    type: path
+  rehearsal:
+    description:
+      - Whether a release is run on a copy of the O(database) first, its migration and then its service, which must
+        answer as expected. So whatever is wrong with it is found while neither the database nor the live release was
+        touched.
+      - It runs as two units C(<name>-rehearsal.service) and C(<name>-rehearsal-migrate.service), on the slot's port.
+        The copy is mounted where the directory of the database is, which for them holds nothing else. What a release
+        does elsewhere when it starts (such as a message to another service) it does twice.
+      - If its migration changes the schema, the live release must answer on the migrated copy too, since it goes on to
+        use the database until requests go to the next one. This is not asked if the unit changes as well.
+      - The copy needs twice the size of the database in O(rehearsal_directory), and is removed at the end.
+    type: bool
+    default: true
+  rehearsal_directory:
+    description:
+      - Directory for that copy, in which a directory C(<name>) is made for the owner of the database.
+    type: path
+    default: /var/lib/slipway/rehearsal
   backend:
     description:
       - Name of HAProxy's backend with the slots' servers.
@@ -157,6 +192,8 @@ EXAMPLES = r"""
     health_body:
       status: healthy
       release: 3f2a9c0d41be
+    database: /var/lib/shop/app.db
+    backup_directory: /var/backups/shop
     backend: shop
 """
 
@@ -206,6 +243,12 @@ pruned:
   type: list
   elements: str
   sample: ["5d0e6b7c1a42"]
+backup:
+  description:
+    - Name of the backup of the database that was made before; empty if there was none to make.
+  returned: when a slot was started
+  type: str
+  sample: app.db-20250331T091502017Z
 drained:
   description:
     - Whether the old slot had answered all its requests when it was stopped.
@@ -214,21 +257,21 @@ drained:
   sample: true
 """
 
-import os
 import time
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.aws.plugins.module_utils._haproxy.admin import HAProxyError
-from ansible_collections.slipway.aws.plugins.module_utils._release_slots.host import COMPLETION_MARKER
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.data import Data
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.host import Application
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.host import Proxy
-from ansible_collections.slipway.aws.plugins.module_utils._release_slots.host import ReleaseError
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import SlotFiles
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import make_plan
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import redact_environment
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import render_environment
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.rehearsal import Rehearsal
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.release import FAILURES
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.release import Release
 
 if TYPE_CHECKING:
     from typing import Any
@@ -245,42 +288,18 @@ def desired_files(params: dict[str, Any]) -> dict[str, SlotFiles]:
     }
 
 
-def start_release(app: Application, proxy: Proxy, slot: str, files: SlotFiles, params: dict[str, Any]) -> None:
-    """Start a release beside the live one, up to a good answer to its health request."""
-    port = next(item["port"] for item in params["slots"] if item["name"] == slot)
-    if not os.path.exists(os.path.join(app.release_directory(files.release), COMPLETION_MARKER)):
-        raise ReleaseError(f"it is not on this host: {app.release_directory(files.release)} was not built to its end")
-    proxy.set_state(slot, "maint")
-    app.retire(slot)  # a run that was killed may have left it running
-    app.write_slot(slot, files)
-    if files.migration_unit is not None:
-        app.migrate(slot)
-    app.start(slot)
-    app.wait_until_healthy(slot, port, params["health_path"], params["health_body"], params["health_timeout"])
-
-
-def describe_failure(app: Application, error: Exception, live: str | None, since: float, params: dict[str, Any]) -> str:
-    lines = [f"Release {params['release']} of {params['name']} did not become live: {error}."]
-    lines.append(f"Slot {live} stays live and was not touched." if live else "No release is live.")
+def describe_failure(app: Application, error: Exception, said: list[str], since: float, params: dict[str, Any]) -> str:
+    lines = [f"Release {params['release']} of {params['name']} did not become live: {str(error).rstrip('.')}.", *said]
     unit = getattr(error, "unit", None)
     if unit:
         lines += ["", f"Last lines of {unit}:", app.read_log(unit, since, params["log_lines"])]
     return "\n".join(lines)
 
 
-def settle(app: Application, proxy: Proxy, slot: str, others: list[str], drain_timeout: int) -> bool:
-    """Make everything follow from the live slot. Requests go to it before they are taken from the others."""
-    app.set_live(slot)
-    proxy.set_state(slot, "ready")
-    if not proxy.wait(slot, timeout=30):
-        raise ReleaseError(f"HAProxy does not reach slot {slot}, which is live; see the log of haproxy.service")
-    drained = True
-    for other in others:
-        proxy.set_state(other, "drain")
-        drained = proxy.wait(other, drain_timeout) and drained
-        proxy.set_state(other, "maint")
-        app.retire(other)
-    return drained
+def find_leftovers(app: Application, rehearsal: Rehearsal | None) -> list[str]:
+    attempt = app.read_attempt()
+    leftovers = [f"release {attempt.release} was broken off when it began to work on the database"] if attempt else []
+    return leftovers + (["a rehearsal is left over"] if rehearsal and rehearsal.is_left() else [])
 
 
 def build_diff(params: dict[str, Any], plan: Plan, before: SlotState | None, after: SlotFiles) -> list[dict[str, str]]:
@@ -310,6 +329,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     app = Application(params["name"], params["directory"], params["configuration_directory"], module.run_command)
     servers = {slot["name"]: slot["server"] for slot in params["slots"]}
     proxy = Proxy(params["socket"], params["backend"], servers, params["state_file"])
+    data = Data(params["database"], params["backup_directory"]) if params["database"] else None
+    rehearsal = Rehearsal(app, params["rehearsal_directory"], data) if data else None
     desired = desired_files(params)
 
     server_states = proxy.read_states(planning=module.check_mode)
@@ -317,8 +338,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     live = app.read_live()
     if live not in desired:
         live = None
-    plan = make_plan(live, states, desired, *app.list_releases(), params["keep_releases"])
+    leftovers = find_leftovers(app, rehearsal)
+    plan = make_plan(live, states, desired, *app.list_releases(), params["keep_releases"], leftovers)
 
+    before = states[live].files if live else None
     result: dict[str, Any] = {
         "changed": plan.changed,
         "live": {
@@ -326,7 +349,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             "slot": plan.slot,
             "port": next(slot["port"] for slot in params["slots"] if slot["name"] == plan.slot),
         },
-        "previous_release": states[live].files.release if live else None,
+        "previous_release": before.release if before else None,
         "reasons": plan.reasons,
         "unsettled": plan.unsettled,
         "pruned": plan.prune,
@@ -337,20 +360,27 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         return result
 
+    release = Release(app, proxy, data, rehearsal, params, module.warn)
+    if leftovers:
+        release.finish_earlier(params["release"], live, before.release if before else None)
     if plan.reasons:
         started = time.time()
         try:
-            start_release(app, proxy, plan.slot, desired[plan.slot], params)
-        except (ReleaseError, HAProxyError, OSError) as error:
-            app.retire(plan.slot)
-            module.fail_json(msg=describe_failure(app, error, live, started, params))
+            # With another unit, the one of the live release, it could not be run in the other slot.
+            comparable = before if before and before.unit == desired[live].unit else None
+            result["backup"] = release.start(plan.slot, desired[plan.slot], live, comparable)
+            release.switch(plan.slot)
+        except FAILURES as error:
+            said = release.give_up(plan.slot, states[plan.slot].files, live)
+            module.fail_json(msg=describe_failure(app, error, said, started, params))
     if plan.reasons or plan.unsettled:
-        others = [slot for slot in desired if slot != plan.slot]
-        result["drained"] = settle(app, proxy, plan.slot, others, params["drain_timeout"])
+        if not plan.reasons:
+            release.switch(plan.slot)
+        result["drained"] = release.drain([slot for slot in desired if slot != plan.slot])
         if not result["drained"]:
             module.warn(f"The old slot still had requests after {params['drain_timeout']} seconds, and was stopped.")
-    for release in plan.prune:
-        app.remove_release(release)
+    for name in plan.prune:
+        app.remove_release(name)
     return result
 
 
@@ -378,6 +408,10 @@ def main() -> None:
             "health_path": {"type": "str", "default": "/health"},
             "health_body": {"type": "raw"},
             "health_timeout": {"type": "int", "default": 60},
+            "database": {"type": "path"},
+            "backup_directory": {"type": "path"},
+            "rehearsal": {"type": "bool", "default": True},
+            "rehearsal_directory": {"type": "path", "default": "/var/lib/slipway/rehearsal"},
             "backend": {"type": "str", "required": True},
             "socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
             "state_file": {"type": "path", "default": "/var/lib/haproxy/server-state"},
@@ -385,11 +419,12 @@ def main() -> None:
             "keep_releases": {"type": "int", "default": 5},
             "log_lines": {"type": "int", "default": 50},
         },
+        required_by={"database": "backup_directory"},
         supports_check_mode=True,
     )
     try:
         result = run(module)
-    except (ReleaseError, HAProxyError, ValueError, OSError) as error:
+    except (*FAILURES, ValueError) as error:
         module.fail_json(msg=f"Failed to make release {module.params['release']} live: {error}")
     module.exit_json(**result)
 

@@ -44,6 +44,7 @@ options:
   keep_last:
     description:
       - How many of the newest good backups are kept however old they are; at least one always is.
+      - Those that M(slipway.aws.release_slots) made before releases do not count, and are not removed here.
     type: int
     default: 3
   require_wal:
@@ -194,7 +195,7 @@ def plan(params: dict[str, Any], due: bool, backups: list[dict[str, Any]], place
     if due and params["keep_days"] is not None:
         # The new one will count among the last.
         new = _sqlite.name_backup(params["database"], datetime.datetime.now(_sqlite.UTC))
-        ids = [new, *(item["id"] for item in backups)]
+        ids = [new, *_sqlite.list_regular(backups)]
         removed = _sqlite.choose_expired(ids, time.time(), params["keep_days"], params["keep_last"])
     return {"backup": after, "uploaded": uploaded, "removed": removed}
 

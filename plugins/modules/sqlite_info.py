@@ -152,7 +152,9 @@ holders:
       returned: success
       sample: [/var/lib/shop/app.db]
 backups:
-  description: The good backups, newest first, as in their manifests (see M(slipway.aws.sqlite_backup)).
+  description:
+    - The good backups, newest first, as in their manifests (see M(slipway.aws.sqlite_backup)).
+    - Those that M(slipway.aws.release_slots) made before a release name that in C(release).
   returned: success
   type: list
   elements: dict

@@ -13,7 +13,7 @@ short_description: Build a release of a Python application with uv
 description:
   - Unpacks an archive of a project with a C(uv.lock), and installs what it locks beside it, in C(.venv).
   - The build ends by writing a marker. A release with the marker is never touched again; one without it, because its
-    build was interrupted, is built again from the beginning.
+    build was interrupted, is built again from the beginning. Of a build that fails, nothing stays in O(path).
   - All of it belongs to root, and nobody else can write it. The code is compiled, because the application cannot.
 options:
   path:
@@ -34,6 +34,11 @@ options:
     type: list
     elements: str
     default: [--frozen, --no-dev, --no-build]
+  timeout:
+    description:
+      - How many seconds C(uv sync) may take. Then it is ended, and the build has failed.
+    type: int
+    default: 900
   uv:
     description:
       - Path of uv.
@@ -81,6 +86,7 @@ path:
   sample: /opt/shop/releases/3f2a9c0d41be
 """
 
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -94,18 +100,30 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# What timeout(1) ends with when the time was over, and when SIGTERM was not enough.
+TIMED_OUT = (124, 137, -9)
+LAST_LINES = 30
+
+
 class BuildError(Exception):
     pass
 
 
-def run_step(module: AnsibleModule, doing: str, command: list[str], **options: Any) -> None:
+def run_step(module: AnsibleModule, doing: str, command: list[str], timeout: int = 0, **options: Any) -> None:
+    limited = ["timeout", "--kill-after=10", str(timeout), *command] if timeout else command
     try:
-        rc, output, error = module.run_command(command, handle_exceptions=False, **options)
+        if not shutil.which(command[0]):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        rc, output, error = module.run_command(limited, handle_exceptions=False, **options)
     except OSError as failure:
         raise BuildError(f"Failed to {doing}: {command[0]}: {failure.strerror}. Is it installed?") from failure
     if rc != 0:
-        reason = (error.strip() or output.strip())[-4000:]
-        raise BuildError(f"Failed to {doing} (exit status {rc}): {reason}")
+        how = f"exit status {rc}"
+        if timeout and rc in TIMED_OUT:
+            how = f"ended after {timeout} seconds, the time that it has"
+        said = (error.strip() or output.strip()).splitlines()[-LAST_LINES:]
+        separator = "\n" if len(said) > 1 else " "
+        raise BuildError(f"Failed to {doing} ({how}):{separator}" + "\n".join(said)[-4000:])
 
 
 def build(module: AnsibleModule, params: dict[str, Any]) -> None:
@@ -136,7 +154,7 @@ def build(module: AnsibleModule, params: dict[str, Any]) -> None:
         "UV_NO_PROGRESS": "1",
     }
     sync = [params["uv"], "sync", *params["arguments"], "--python", params["python"], "--compile-bytecode"]
-    run_step(module, "install what uv.lock names", sync, cwd=path, environ_update=environment)
+    run_step(module, "install what uv.lock names", sync, params["timeout"], cwd=path, environ_update=environment)
     python = os.path.join(path, ".venv", "bin", "python")
     compile_code = [python, "-m", "compileall", "-q", "-x", r"/\.venv/", path]
     run_step(module, f"compile the code in {path}", compile_code)
@@ -152,6 +170,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "archive": {"type": "path"},
             "arguments": {"type": "list", "elements": "str", "default": ["--frozen", "--no-dev", "--no-build"]},
+            "timeout": {"type": "int", "default": 900},
             "uv": {"type": "path", "default": "/usr/local/bin/uv"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "cache_directory": {"type": "path", "default": "/var/cache/uv"},
@@ -164,6 +183,7 @@ def main() -> None:
         try:
             build(module, module.params)
         except (BuildError, OSError) as error:
+            shutil.rmtree(path, ignore_errors=True)
             module.fail_json(msg=str(error))
     module.exit_json(changed=changed, path=path)
 

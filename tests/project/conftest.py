@@ -3,25 +3,7 @@
 
 from __future__ import annotations
 
-import os
+from fixtures import lab
+from fixtures import project
 
-import pytest
-from plays import Lab
-from project import Project
-
-
-@pytest.fixture(scope="module")
-def lab(request):
-    """A lab of the module's own, empty at its beginning."""
-    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
-    lab = Lab(f"{name}-{os.getpid()}")
-    try:
-        yield lab.start()
-    finally:
-        if not os.environ.get("SLIPWAY_KEEP_LAB"):
-            lab.stop()
-
-
-@pytest.fixture(scope="module")
-def project(lab):
-    return Project(lab)
+__all__ = ["lab", "project"]

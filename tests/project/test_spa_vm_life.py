@@ -14,7 +14,12 @@ from plays import compare_plan
 from plays import is_host_plan
 from project import INVENTORY
 from releases import crash_at_start
+from releases import failing_migration
+from releases import failing_sync
 from releases import good_release
+from releases import hang_at_start
+from releases import hanging_migration
+from releases import unhealthy_release
 from web import ask
 from web import is_closed
 
@@ -165,17 +170,40 @@ def test_a_good_release_is_deployed_under_load_without_a_failed_request(lab, pro
     assert load.result["failed"] == 0, load.result
 
 
-def test_a_release_that_crashes_at_start_never_becomes_live(lab, project, first_run, tmp_path):
-    before = project.ask("/api/v1/health").json()["release"]
-    source = crash_at_start(tmp_path / "backend")
+# What the run says of each: the reason, and what stands in the last lines of the log.
+@pytest.mark.parametrize(
+    ("make", "reason", "last_lines"),
+    [
+        (crash_at_start, "its process ended", "planted crash"),
+        (unhealthy_release, "after 30 seconds: it answered with status 503", "planted fault"),
+        (failing_migration, "its migration failed", "planted migration failure"),
+        (hanging_migration, "its migration did not end in the time that it has", "planted hang of the migration"),
+        (failing_sync, "Failed to install what uv.lock names", "hash"),
+        (hang_at_start, "after 30 seconds: no answer", "planted hang"),
+    ],
+    ids=["crash", "health", "migration", "hanging migration", "uv sync", "hang"],
+)
+def test_a_bad_release_never_becomes_live(lab, project, first_run, tmp_path, make, reason, last_lines):
+    def look():
+        rehearsal = project.on_host("ls /var/lib/slipway/rehearsal; ls /run/systemd/system | grep rehearsal; true")
+        return project.ask("/api/v1/health").json(), project.dump(), project.on_host("ls /etc/etf-portfolio"), rehearsal
+
+    before, releases = look(), project.on_host("ls -A /opt/etf-portfolio/releases")
+    variables = {
+        "app_backend": {"path": str(make(tmp_path / "backend"))},
+        "python_app_health_timeout": 30,
+        "python_app_migrate_timeout": 30,
+    }
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
-        run = lab.play(
-            "playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}})
-        )
+        run = lab.play("playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps(variables))
     assert run.code != 0
-    assert "planted crash" in run.output, run.output[-4000:]  # the last log lines say why
+    failures = "\n".join(run.failures)
+    assert reason in failures, failures
+    assert last_lines in failures, failures
     assert load.result["failed"] == 0, load.result
-    assert project.ask("/api/v1/health").json()["release"] == before
+    assert look() == before
+    if make is failing_sync:
+        assert project.on_host("ls -A /opt/etf-portfolio/releases") == releases
 
 
 @pytest.mark.parametrize("source", ["disk", "s3"])

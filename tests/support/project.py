@@ -77,6 +77,11 @@ class Project:
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout.strip()
 
+    def dump(self) -> str:
+        """The database with its schema and rows, as SQL, and without the application's help."""
+        code = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1], uri=True).iterdump(), sep=chr(10))"
+        return self.on_host(f"python3 -c {shlex.quote(code)} 'file:/var/lib/{NAME}/app.db?mode=ro'")
+
     def exposure(self) -> float:
         """What systemd-analyze makes of the live unit: 0 is sealed, 10 is open."""
         live = self.on_host(f"basename $(readlink /opt/{NAME}/live)")

@@ -73,6 +73,12 @@ def failing_migration(destination: Path) -> Path:
     return _add_migration(copy_backend(destination), title="Notes, half way", more=more)
 
 
+def hanging_migration(destination: Path) -> Path:
+    """Its migration never ends, when it has already changed something."""
+    more = '    print("planted hang of the migration", flush=True)\n    __import__("time").sleep(3600)\n'
+    return _add_migration(copy_backend(destination), title="Notes, for ever", more=more)
+
+
 def failing_sync(destination: Path) -> Path:
     """Its lock names another content of a package than the registry serves, as if somebody had exchanged it."""
     release = copy_backend(destination)

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
 import os
 import shutil
-import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,13 @@ from ansible_collections.slipway.aws.plugins.module_utils._haproxy.state import 
 from ansible_collections.slipway.aws.plugins.module_utils._haproxy.state import is_settled
 from ansible_collections.slipway.aws.plugins.module_utils._haproxy.state import parse_servers
 from ansible_collections.slipway.aws.plugins.module_utils._haproxy.state import same_states
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import Attempt
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import SlotFiles
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import SlotState
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_answer
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_migration
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_unit
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import is_before_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 UNIT_DIRECTORY = "/etc/systemd/system"
 # Written into a release as the last step of its build (slipway.aws.uv_release).
 COMPLETION_MARKER = ".release-complete"
+ARCHIVE_SUFFIX = ".tar.gz"
 ANSWER_TIMEOUT = 5
 PAUSE = 0.2
 
@@ -50,15 +55,27 @@ def read_file(path: str) -> str | None:
         return None
 
 
+def name_beside(path: str) -> str:
+    """Where a file is written before it takes its place. The name is always the same: what a killed run has left goes
+    with the next one's."""
+    return os.path.join(os.path.dirname(path), f".slipway-{os.path.basename(path)}")
+
+
 def write_file(path: str, text: str, mode: int) -> None:
     """Replace a file as a whole; whoever reads it meanwhile sees the old one or the new one."""
-    descriptor, beside = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".slipway-")
+    beside = name_beside(path)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         os.fchmod(descriptor, mode)
         file.write(text)
         file.flush()
         os.fsync(descriptor)
     os.replace(beside, path)
+
+
+def remove_file(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def read_link(path: str) -> str | None:
@@ -101,10 +118,19 @@ class Application:
     def _environment_file(self, slot: str) -> str:
         return os.path.join(self.configuration_directory, f"{slot}.env")
 
+    @property
+    def _attempt_file(self) -> str:
+        return os.path.join(self.directory, "attempt.json")
+
     # What is there
 
     def read_live(self) -> str | None:
         return read_link(os.path.join(self.directory, "live"))
+
+    def read_attempt(self) -> Attempt | None:
+        """What a run that was killed was about to do to the database."""
+        text = read_file(self._attempt_file)
+        return None if text is None else Attempt(**json.loads(text))
 
     def read_slot(self, slot: str, server_state: str) -> SlotState:
         properties = self.show(self.unit(slot))
@@ -122,20 +148,22 @@ class Application:
         )
 
     def list_releases(self) -> tuple[list[str], list[str]]:
-        """Those built to their end, newest first, and those that were not."""
-        built, unfinished = {}, []
+        """Those built to their end, newest first, and those that were not, down to an archive that is all there is."""
+        built, unfinished = {}, set()
         try:
             entries = list(os.scandir(os.path.join(self.directory, "releases")))
         except FileNotFoundError:
             entries = []
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):
+                if entry.name.endswith(ARCHIVE_SUFFIX):
+                    unfinished.add(entry.name.removesuffix(ARCHIVE_SUFFIX))
                 continue
             try:
                 built[entry.name] = os.stat(os.path.join(entry.path, COMPLETION_MARKER)).st_mtime_ns
             except FileNotFoundError:
-                unfinished.append(entry.name)
-        return sorted(built, key=lambda name: (-built[name], name)), sorted(unfinished)
+                unfinished.add(entry.name)
+        return sorted(built, key=lambda name: (-built[name], name)), sorted(unfinished - built.keys())
 
     # systemd
 
@@ -156,57 +184,90 @@ class Application:
 
     # Steps
 
+    def write_attempt(self, attempt: Attempt) -> None:
+        write_file(self._attempt_file, json.dumps(attempt._asdict()), 0o600)
+
+    def remove_attempt(self) -> None:
+        remove_file(self._attempt_file)
+
     def write_slot(self, slot: str, files: SlotFiles) -> None:
+        """Make a slot of these files; of those that are None, it has none."""
         os.makedirs(os.path.join(self.directory, "slots"), mode=0o755, exist_ok=True)
         os.makedirs(self.configuration_directory, mode=0o700, exist_ok=True)
-        write_file(self._environment_file(slot), files.environment or "", 0o600)
-        write_link(self._slot_link(slot), os.path.join("..", "releases", files.release or ""))
-        write_file(os.path.join(UNIT_DIRECTORY, self.unit(slot)), files.unit or "", 0o644)
-        migration = os.path.join(UNIT_DIRECTORY, self.migration_unit(slot))
-        if files.migration_unit is not None:
-            write_file(migration, files.migration_unit, 0o644)
-        elif os.path.exists(migration):
-            os.unlink(migration)
+        for path, text, mode in (
+            (self._environment_file(slot), files.environment, 0o600),
+            (os.path.join(UNIT_DIRECTORY, self.unit(slot)), files.unit, 0o644),
+            (os.path.join(UNIT_DIRECTORY, self.migration_unit(slot)), files.migration_unit, 0o644),
+        ):
+            if text is None:
+                remove_file(path)
+            else:
+                write_file(path, text, mode)
+        if files.release is None:
+            remove_file(self._slot_link(slot))
+        else:
+            write_link(self._slot_link(slot), os.path.join("..", "releases", files.release))
         self.systemctl("daemon-reload")
 
-    def migrate(self, slot: str) -> None:
-        try:
-            self.systemctl("start", self.migration_unit(slot))  # returns when it has ended
-        except ReleaseError as error:
-            status = self.show(self.migration_unit(slot))["ExecMainStatus"]
-            raise ReleaseError(f"its migration failed (exit status {status})", self.migration_unit(slot)) from error
+    def finish_migration(self, slot: str) -> None:
+        """Wait for what a killed run has started: begun again now, systemd would take the old one for the new."""
+        unit = self.migration_unit(slot)
+        if os.path.exists(os.path.join(UNIT_DIRECTORY, unit)) and self.is_active(unit):
+            self._run(["systemctl", "start", unit])
 
-    def start(self, slot: str) -> None:
+    def stop_migration(self, slot: str) -> None:
+        if os.path.exists(os.path.join(UNIT_DIRECTORY, self.migration_unit(slot))):
+            self.systemctl("stop", self.migration_unit(slot))
+
+    def is_active(self, unit: str) -> bool:
+        return self.show(unit)["ActiveState"] in ("active", "activating", "deactivating", "reloading")
+
+    def migrate(self, unit: str) -> None:
+        """Run a unit to its end."""
+        try:
+            self.systemctl("start", unit)  # returns when it has ended
+        except ReleaseError as error:
+            raise ReleaseError(explain_migration(self.show(unit)), unit) from error
+
+    def start(self, unit: str) -> None:
+        """Tell systemd to start a service. Whether it does, and when, is wait_until_healthy()'s to find out."""
         # Earlier attempts must not count against this one. It fails if systemd knows of none.
-        self._run(["systemctl", "reset-failed", self.unit(slot)])
+        self._run(["systemctl", "reset-failed", unit])
         try:
-            self.systemctl("start", self.unit(slot))
+            self.systemctl("start", "--no-block", unit)
         except ReleaseError as error:
-            reason = explain_unit(self.show(self.unit(slot))) or str(error)
-            raise ReleaseError(reason, self.unit(slot)) from error
+            raise ReleaseError(str(error), unit) from error
 
-    def wait_until_healthy(self, slot: str, port: int, path: str, expected: Any, timeout: float) -> None:
+    def wait_until_healthy(self, unit: str, port: int, path: str, expected: Any, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while True:
-            reason = explain_unit(self.show(self.unit(slot)))
+            properties = self.show(unit)
+            reason = explain_unit(properties)
             if reason:
-                raise ReleaseError(reason, self.unit(slot))
-            reason = self._probe(port, path, expected)
+                raise ReleaseError(reason, unit)
+            if is_before_start(properties):
+                deadline = time.monotonic() + timeout  # until here, systemd limits the time (TimeoutStartSec)
+            reason = self.probe(port, path, expected)
             if reason is None:
                 return
             if time.monotonic() >= deadline:
                 asked = f"GET http://127.0.0.1:{port}{path}"
-                raise ReleaseError(f"{asked} after {timeout:.0f} seconds: {reason}", self.unit(slot))
+                raise ReleaseError(f"{asked} after {timeout:.0f} seconds: {reason}", unit)
             time.sleep(PAUSE)
 
-    def _probe(self, port: int, path: str, expected: Any) -> str | None:
+    def probe(self, port: int, path: str, expected: Any) -> str | None:
+        """Why the answer to the health request is not the one expected; None if it is."""
+        try:
+            return explain_answer(*self.ask(port, path), expected)
+        except (OSError, http.client.HTTPException) as error:
+            return f"no answer: {error or type(error).__name__}"
+
+    def ask(self, port: int, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
-            return explain_answer(answer.status, answer.read().decode(errors="replace"), expected)
-        except (OSError, http.client.HTTPException) as error:
-            return f"no answer: {error or type(error).__name__}"
+            return answer.status, answer.read().decode(errors="replace")
         finally:
             connection.close()
 
@@ -216,6 +277,13 @@ class Application:
         self.systemctl("enable", "--quiet", self.unit(slot))
         write_link(os.path.join(self.directory, "live"), os.path.join("slots", slot))
 
+    def return_live(self, slot: str | None) -> None:
+        """Make the slot live again that was, or none."""
+        if slot is None:
+            remove_file(os.path.join(self.directory, "live"))
+        else:
+            self.set_live(slot)
+
     def retire(self, slot: str) -> None:
         if os.path.exists(os.path.join(UNIT_DIRECTORY, self.unit(slot))):
             self.systemctl("disable", "--now", "--quiet", self.unit(slot))
@@ -223,10 +291,10 @@ class Application:
     def remove_release(self, release: str) -> None:
         directory = self.release_directory(release)
         # Without its marker it is not taken for a whole one if the removal is interrupted.
-        for path in (os.path.join(directory, COMPLETION_MARKER), f"{directory}.tar.gz"):
-            if os.path.exists(path):
-                os.unlink(path)
-        shutil.rmtree(directory)
+        remove_file(os.path.join(directory, COMPLETION_MARKER))
+        if os.path.exists(directory):
+            shutil.rmtree(directory)
+        remove_file(f"{directory}{ARCHIVE_SUFFIX}")
 
 
 class Proxy:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import NamedTuple
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Sequence
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 REDACTED = "(redacted)"
@@ -38,6 +39,15 @@ class SlotState(NamedTuple):
     active: bool
     enabled: bool
     server_state: str
+
+
+class Attempt(NamedTuple):
+    """What is written down before a release begins to work on the database, until it is live or has given up."""
+
+    release: str
+    backup: str  # id of the backup that was made before
+    schema: str  # digest of the schema as it was
+    health: Any  # what the live release's health answer held of what is expected; None if it did not answer well
 
 
 class Plan(NamedTuple):
@@ -121,8 +131,12 @@ def make_plan(
     releases: list[str],
     unfinished: list[str],
     keep: int,
+    leftovers: Sequence[str] = (),
 ) -> Plan:
-    """releases are those that were built to their end, newest first; unfinished those that were not."""
+    """releases are those that were built to their end, newest first; unfinished those that were not.
+
+    leftovers are what a killed run has left besides, in words. Whatever is started begins by taking them away.
+    """
     if live is None:
         slot, reasons = next(iter(desired)), ["no release is live yet"]
     else:
@@ -136,12 +150,12 @@ def make_plan(
     return Plan(
         slot=slot,
         reasons=reasons,
-        unsettled=[] if reasons else find_unsettled(slot, states),
+        unsettled=[] if reasons else [*find_unsettled(slot, states), *leftovers],
         prune=choose_pruned(releases, keep, needed) + [name for name in unfinished if name not in needed],
     )
 
 
-def explain_answer(status: int, body: str, expected: str | dict[str, Any] | None) -> str | None:
+def explain_answer(status: int, body: str, expected: Any) -> str | None:
     """Why an answer to the health request is not the one expected, or None if it is."""
     shown = body.strip()[:300]
     if status != 200:
@@ -159,12 +173,52 @@ def explain_answer(status: int, body: str, expected: str | dict[str, Any] | None
     return None
 
 
+def keep_fulfilled(status: int, body: str, expected: Any) -> Any:
+    """What of an expectation an answer fulfils, to be expected of the same release later; None if it is no good one.
+
+    The release that is live need not say all that the next one has to: another version, for example.
+    """
+    if explain_answer(status, body, None) is not None:
+        return None
+    if isinstance(expected, dict):
+        return {key: value for key, value in expected.items() if explain_answer(status, body, {key: value}) is None}
+    return expected if expected and explain_answer(status, body, expected) is None else {}
+
+
+def is_put_back(changed: bool, written: Sequence[str], answers: bool) -> bool:
+    """Whether the database is put back to what it was before a release that did not become live.
+
+    changed: its schema, or the record of its migrations, is another one
+    written: the tables that the release that stays live has written to since (or the migration itself)
+    answers: whether that release works with the database as it is now
+    """
+    # What its users wrote since is worth more than a schema that is as it was, so long as it works with the new one.
+    return changed and not (written and answers)
+
+
+def explain_migration(properties: dict[str, str]) -> str:
+    """Why a migration did not end well."""
+    result, status = properties.get("Result", ""), properties.get("ExecMainStatus", "0")
+    if result == "timeout":
+        return "its migration did not end in the time that it has (TimeoutStartSec), and was ended"
+    if result == "exit-code":
+        return f"its migration failed (exit status {status})"
+    return f"its migration failed ({result})"
+
+
+def is_before_start(properties: dict[str, str]) -> bool:
+    """Whether systemd has yet to start a service's main process, after what its unit says has to come before."""
+    if properties["ActiveState"] in ("inactive", "failed"):
+        return properties.get("Job", "0") not in ("", "0")
+    # Type=exec: "activating" is also the pause before a restart.
+    return properties["ActiveState"] == "activating" and properties["SubState"] in ("condition", "start-pre", "start")
+
+
 def explain_unit(properties: dict[str, str]) -> str | None:
     """Why a service that was started a moment ago will not answer, or None if it still may."""
     if properties["ActiveState"] == "active" and properties.get("NRestarts", "0") == "0":
         return None
-    # Type=exec: "activating" is either the moment before the program runs, or the pause before a restart.
-    if properties["ActiveState"] == "activating" and properties["SubState"] == "start":
+    if is_before_start(properties):
         return None
     # Of a program that ran before the main one there is a result, but no status.
     status = properties.get("ExecMainStatus", "0")

@@ -203,7 +203,8 @@ class Reader:
         if not os.path.isdir(directory):
             return {"directory": directory, "exists": False, "count": 0, "faulty": [], "newest": None}
         good, faulty = list_backups(directory, database)
-        newest = good[0] if good else None
+        # Those that were made before releases say nothing of the timer.
+        newest = next((item for item in good if not item.get("release")), None)
         return {
             "directory": directory,
             "exists": True,

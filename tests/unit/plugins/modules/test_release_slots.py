@@ -6,20 +6,26 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.slipway.aws.plugins.module_utils import _sqlite
 from ansible_collections.slipway.aws.plugins.module_utils._haproxy.admin import AdminSocket
 from ansible_collections.slipway.aws.plugins.module_utils._haproxy.admin import HAProxyError
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots import host as host_module
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots import rehearsal as rehearsal_module
 from ansible_collections.slipway.aws.plugins.modules import release_slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import Any
+    from typing import NoReturn
 
 COLUMNS = "be_name srv_name srv_addr srv_port srv_op_state srv_admin_state srv_uweight srv_check_state srv_check_result"
 PORTS = {"a": 8101, "b": 8102}
@@ -38,6 +44,9 @@ class Host:
         self.active: dict[str, bool] = {}
         self.enabled: dict[str, bool] = {}
         self.crashing: set[str] = set()
+        # What the migrations of releases do to a database, and which releases work with what they find in one.
+        self.migrations: dict[str, Callable[[Path], None]] = {}
+        self.works: Callable[[str, Path], bool] = lambda _release, _database: True
         self.flags = {"a-8101": 0, "b-8102": 0}
         self.proxy_runs = True
         self.changes = 0
@@ -76,10 +85,15 @@ class Host:
             return 0, "".join(f"{key}={value}\n" for key, value in found.items()), ""
         self.change()
         if verb == "start":
-            if unit in self.crashing and unit.endswith("-migrate.service"):
-                return 1, "", "Job failed"
-            if not unit.endswith("-migrate.service"):
+            if unit.endswith("-migrate.service"):
+                try:
+                    self.migrate(unit)
+                except RuntimeError:
+                    return 1, "", "Job failed"
+            else:
                 self.active[unit] = unit not in self.crashing
+        elif verb == "stop":
+            self.active[unit] = False
         elif verb == "enable":
             self.enabled[unit] = True
         elif verb == "disable":
@@ -88,6 +102,41 @@ class Host:
             self.active[unit] = False
         self.assert_served()
         return 0, "", ""
+
+    @property
+    def database(self) -> Path:
+        return self.root / "data" / "app.db"
+
+    def find_database(self, unit: str) -> Path:
+        """The database that a unit's process has before it."""
+        if "-rehearsal" not in unit:
+            return self.database
+        text = (self.root / "run" / unit).read_text()
+        source, target = text.split("BindPaths=")[1].splitlines()[0].split(":")
+        assert target == str(self.database.parent)
+        return self.root.__class__(source) / "app.db"
+
+    def find_release(self, unit: str) -> str:
+        slot = unit.split("-")[1][0]
+        if "-rehearsal" in unit:
+            slot = (self.root / "run" / unit).read_text().splitlines()[0][-1]
+        return (self.root / "opt" / "slots" / slot).readlink().name
+
+    def migrate(self, unit: str) -> None:
+        migration = self.migrations.get(self.find_release(unit))
+        if migration:
+            migration(self.find_database(unit))
+        if unit in self.crashing:
+            raise RuntimeError
+
+    def probe(self, port: int) -> str | None:
+        slot = next(name for name, number in PORTS.items() if number == port)
+        for unit in (f"shop-{slot}.service", "shop-rehearsal.service"):
+            if self.active.get(unit):
+                if self.works(self.find_release(unit), self.find_database(unit)):
+                    return None
+                return "it answered with status 503"
+        return "no answer"
 
     def ask(self, _socket: AdminSocket, command: str) -> str:
         if not self.proxy_runs:
@@ -116,16 +165,22 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host(tmp_path)
-    (tmp_path / "systemd").mkdir()
-    replace = os.replace
+    for name in ("systemd", "run", "data"):
+        (tmp_path / name).mkdir()
 
-    def counted_replace(source: str, target: str) -> None:
-        host.change()
-        replace(source, target)
+    def counted(act: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *arguments: Any, **options: Any) -> Any:
+            if options or os.path.lexists(path):  # what is not there is not changed
+                host.change()
+            return act(path, *arguments, **options)
+
+        return call
 
     def probe(_app: Any, port: int, _path: str, _expected: Any) -> str | None:
-        slot = next(name for name, number in PORTS.items() if number == port)
-        return None if host.active.get(f"shop-{slot}.service") else "no answer"
+        return host.probe(port)
+
+    def ask_application(_app: Any, port: int, _path: str) -> tuple[int, str]:
+        return (503, "") if host.probe(port) else (200, "well")
 
     # Functions, since a bound method would not be given the object that it is called on.
     def run_command(module: AnsibleModule, command: list[str], **options: Any) -> tuple[int, str, str]:
@@ -137,8 +192,12 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(AnsibleModule, "run_command", run_command)
     monkeypatch.setattr(AdminSocket, "ask", ask)
     monkeypatch.setattr(host_module, "UNIT_DIRECTORY", str(tmp_path / "systemd"))
-    monkeypatch.setattr(host_module.os, "replace", counted_replace)
-    monkeypatch.setattr(host_module.Application, "_probe", probe)
+    monkeypatch.setattr(rehearsal_module, "UNIT_DIRECTORY", str(tmp_path / "run"))
+    for name in ("replace", "rename", "link", "unlink"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+    monkeypatch.setattr(shutil, "rmtree", counted(shutil.rmtree))
+    monkeypatch.setattr(host_module.Application, "probe", probe)
+    monkeypatch.setattr(host_module.Application, "ask", ask_application)
     return host
 
 
@@ -293,3 +352,242 @@ def test_killed_anywhere_the_next_run_finishes_and_no_request_fails(
         assert not deploy(release)["changed"], killed
         killed += 1
     assert killed > 15
+
+
+# With a database ------------------------------------------------------------------------------------------------------
+
+
+def execute(database: Path, statement: str) -> list[Any]:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def add_table(database: Path) -> None:
+    execute(database, "CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY)")
+
+
+def add_table_and_fail(database: Path) -> NoReturn:
+    add_table(database)
+    raise RuntimeError
+
+
+def tables(database: Path) -> list[str]:
+    return sorted(row[0] for row in execute(database, "SELECT name FROM sqlite_master WHERE type = 'table'"))
+
+
+def only_on(host: Host, live: bool, act: Callable[[Path], Any]) -> Callable[[Path], None]:
+    """What happens to the database itself alone, or to its copy alone."""
+
+    def migration(database: Path) -> None:
+        if (database == host.database) == live:
+            act(database)
+
+    return migration
+
+
+@pytest.fixture
+def release(host: Host, deploy: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Deploy a release of an application with a database; r1 is live."""
+    execute(host.database, "PRAGMA journal_mode = WAL")
+    execute(host.database, "CREATE TABLE item (id INTEGER PRIMARY KEY)")
+    execute(host.database, "INSERT INTO item VALUES (1)")
+
+    def call(name: str, **changes: Any) -> dict[str, Any]:
+        host.build(name)
+        return deploy(
+            name,
+            database=str(host.database),
+            backup_directory=str(host.root / "backups"),
+            rehearsal_directory=str(host.root / "rehearsals"),
+            health_timeout=0,
+            **changes,
+        )
+
+    call("r1")
+    host.serving = True
+    return call
+
+
+def assert_nothing_is_left(host: Host) -> None:
+    assert list((host.root / "run").iterdir()) == []
+    assert list((host.root / "rehearsals").iterdir()) == []
+    assert not (host.root / "opt" / "attempt.json").exists()
+    assert not host.active.get("shop-rehearsal.service")
+
+
+def test_a_release_gets_the_database_after_a_backup_and_a_rehearsal(
+    host: Host, release: Callable[..., dict[str, Any]]
+) -> None:
+    seen = []
+    host.migrations["r2"] = lambda database: seen.append(database) or add_table(database)
+    done = release("r2")
+    assert [path == host.database for path in seen] == [False, True]
+    assert tables(host.database) == ["item", "note"]
+    backups, _faulty = _sqlite.list_backups(str(host.root / "backups"), str(host.database))
+    assert [item["release"] for item in backups] == ["r2", "r1"]
+    assert done["backup"] == backups[0]["id"]
+    assert_settled(host, "b", "r2")
+    assert_nothing_is_left(host)
+    assert not release("r2")["changed"]
+
+
+def test_without_a_rehearsal_there_is_a_backup_all_the_same(host: Host, release: Callable[..., dict[str, Any]]) -> None:
+    seen = []
+    host.migrations["r2"] = seen.append
+    assert release("r2", rehearsal=False)["backup"]
+    assert seen == [host.database]
+
+
+def test_of_the_backups_before_releases_as_many_stay_as_releases(
+    host: Host, release: Callable[..., dict[str, Any]]
+) -> None:
+    regular = _sqlite.make_backup(str(host.database), str(host.root / "backups"))["id"]
+    for name in ("r2", "r3", "r4"):
+        release(name, keep_releases=2)
+    backups, _faulty = _sqlite.list_backups(str(host.root / "backups"), str(host.database))
+    assert [item.get("release") for item in backups] == ["r4", "r3", None]
+    # Nor do they push out those of the timer.
+    assert _sqlite.remove_expired(str(host.root / "backups"), str(host.database), 0, 1) == []
+    assert regular in [item["id"] for item in backups]
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("shop-rehearsal-migrate.service", "rehearsed on a copy of the database, its migration failed"),
+        ("shop-rehearsal.service", "rehearsed on a copy of the database, its process ended"),
+        (
+            "does not answer",
+            "rehearsed on a copy of the database, GET http://127.0.0.1:8102/health after 0 seconds: it",
+        ),
+        ("breaks the live one", "the live release r1 does not work with the database that its migration leaves"),
+        ("no space", "python_app_rehearsal: false"),
+        ("no backup", "The file is damaged"),
+    ],
+)
+def test_what_is_wrong_with_a_release_is_found_before_it_gets_the_database(
+    host: Host,
+    release: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    says: str,
+) -> None:
+    before, state = host.database.read_bytes(), host.changes
+    host.crashing = {fault}
+    host.migrations["r2"] = only_on(host, False, add_table)
+    if fault == "does not answer":
+        host.works = lambda name, _database: name != "r2"
+    elif fault == "breaks the live one":
+        host.works = lambda name, database: name != "r1" or "note" not in tables(database)
+    elif fault == "no space":
+        monkeypatch.setattr(rehearsal_module, "SPACE", 1 << 40)
+    elif fault == "no backup":
+        host.database.write_bytes(before[:4096] + bytes(4096))
+        before = host.database.read_bytes()
+    failed = release("r2")
+    assert failed["failed"]
+    assert says in failed["msg"]
+    assert "Slot a stays live and was not touched." in failed["msg"]
+    assert host.changes > state
+    assert host.database.read_bytes() == before
+    assert_settled(host, "a", "r1")
+    assert_nothing_is_left(host)
+
+
+@pytest.mark.parametrize("health_timeout", [0])
+@pytest.mark.parametrize(
+    ("migration", "written", "answers", "says", "left"),
+    [
+        # The disk was full, or the database locked: the migration tool has taken back what it did.
+        (lambda _database: None, False, True, "and was not touched.", ["item"]),
+        (add_table, False, True, "The database was put back from app.db-", ["item"]),
+        (add_table, True, True, "The database keeps what the migration did", ["item", "note"]),
+        (add_table, True, False, "The database was put back from app.db-", ["item"]),
+    ],
+    ids=["nothing changed", "nobody wrote", "the live release wrote", "the live release cannot go on"],
+)
+@pytest.mark.parametrize("step", ["migration", "start", "switch"])
+def test_what_fails_all_the_same_is_undone(
+    host: Host,
+    release: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    migration: Callable[[Path], None],
+    written: bool,
+    answers: bool,
+    says: str,
+    left: list[str],
+    health_timeout: int,
+) -> None:
+    def migrate(database: Path) -> None:
+        migration(database)
+        if written:
+            execute(database, "INSERT INTO item VALUES (2)")
+        if step == "migration":
+            raise RuntimeError
+
+    host.migrations["r2"] = only_on(host, True, migrate)
+    host.serving = "put back" not in says
+    if step == "start":
+        host.crashing = {"shop-b.service"}
+    elif step == "switch":
+        monkeypatch.setattr(host_module.Proxy, "wait", lambda _self, slot, timeout: slot != "b")
+    if not answers:
+        host.works = lambda name, database: name != "r1" or "note" not in tables(database)
+    failed = release("r2")
+    assert failed["failed"]
+    assert (says if step != "switch" else says.replace("and was not touched", "")) in failed["msg"]
+    assert tables(host.database) == left
+    assert execute(host.database, "SELECT count(*) FROM item") == [(2 if written and answers else 1,)]
+    aside = _sqlite.list_set_aside(str(host.database))
+    assert bool(aside) == ("put back" in says)
+    assert all(place in failed["msg"] for place in aside)
+    assert_settled(host, "a", "r1")
+    assert_nothing_is_left(host)
+
+
+def test_the_slot_gets_back_what_it_had(host: Host, release: Callable[..., dict[str, Any]]) -> None:
+    release("r2")
+    host.crashing = {"shop-rehearsal.service"}
+    before = {path: path.read_text() for place in ("systemd", "etc") for path in sorted((host.root / place).iterdir())}
+    assert release("r3", environment={"OTHER": "value"})["failed"]
+    assert (host.root / "opt" / "slots" / "a").readlink().name == "r1"
+    assert {path: path.read_text() for path in before} == before
+
+
+@pytest.mark.parametrize("good", [True, False])
+@pytest.mark.parametrize("again", [True, False])
+def test_killed_anywhere_no_row_is_lost(
+    host: Host, release: Callable[..., dict[str, Any]], good: bool, again: bool
+) -> None:
+    """A run is killed, and the next one goes on with the same release, or goes back to the one before."""
+    killed, live = 0, "r1"
+    while True:
+        name = f"k{killed}"
+        host.migrations[name] = lambda database: execute(database, "CREATE TABLE IF NOT EXISTS note (id INTEGER)")
+        if not good:
+            host.crashing = {"shop-a.service", "shop-b.service"} - {f"shop-{host.live()[0]}.service"}
+        host.serving = False  # while the database is put back, nobody answers
+        host.changes_left = killed
+        try:
+            release(name)
+            break
+        except Killed:
+            host.changes_left = None
+        went_live = host.live()[1] == name
+        host.crashing = set()
+        wanted = name if again else live
+        planned = release(wanted, check_mode=True)
+        done = release(wanted)
+        assert not done.get("failed"), (killed, done)
+        assert planned["changed"] == done["changed"], (killed, planned)
+        live = wanted
+        assert host.live()[1] == live
+        assert_settled(host, host.live()[0], live)
+        assert execute(host.database, "SELECT * FROM item") == [(1,)], killed
+        if not (again or went_live):
+            assert tables(host.database) == ["item"], killed
+        assert_nothing_is_left(host)
+        assert not release(live)["changed"], killed
+        killed += 1
+    assert killed > 40

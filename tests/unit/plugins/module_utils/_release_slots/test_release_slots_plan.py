@@ -11,10 +11,14 @@ from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan im
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import SlotState
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import choose_pruned
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_answer
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_migration
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import explain_unit
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import is_put_back
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import keep_fulfilled
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import make_plan
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import redact_environment
 from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan import render_environment
+from ansible_collections.slipway.aws.plugins.module_utils._release_slots.rehearsal import adapt_unit
 
 FILES = SlotFiles("r1", "unit", "migration", "environment")
 LIVE = SlotState(FILES, active=True, enabled=True, server_state="ready")
@@ -126,6 +130,14 @@ def test_what_was_not_built_to_its_end_is_removed_unless_it_is_about_to_be() -> 
     assert make_plan("a", states, desired, ["r1", "r0"], ["broken", "r2"], 5).prune == ["broken"]
 
 
+def test_what_a_killed_run_has_left_is_finished_also_where_nothing_is_started() -> None:
+    states, left = {"a": LIVE, "b": IDLE}, ["a rehearsal is left over"]
+    plan = make_plan("a", states, dict.fromkeys("ab", FILES), ["r1", "r0"], [], 5, left)
+    assert (plan.changed, plan.reasons, plan.unsettled) == (True, [], left)
+    plan = make_plan("a", states, dict.fromkeys("ab", FILES._replace(release="r2")), ["r2", "r1", "r0"], [], 5, left)
+    assert (plan.reasons, plan.unsettled) == (["release r2 instead of r1"], [])
+
+
 def test_the_release_before_is_kept_however_few_are() -> None:
     desired = dict.fromkeys("ab", FILES._replace(release="r2"))
     plan = make_plan("a", {"a": LIVE, "b": IDLE}, desired, ["r2", "r1", "r0"], [], 1)
@@ -193,3 +205,61 @@ def test_unit(state: str, sub_state: str, restarts: str, result: str, status: st
         "ExecMainStatus": status,
     }
     assert explain_unit(properties) == reason
+
+
+def test_a_service_that_systemd_has_yet_to_start_may_still_answer() -> None:
+    properties = {"ActiveState": "inactive", "SubState": "dead", "Result": "success", "Job": "4711"}
+    assert explain_unit(properties) is None
+    assert explain_unit({**properties, "ActiveState": "activating", "SubState": "start-pre"}) is None
+    assert explain_unit({**properties, "Job": ""}) == "its process ended (success)"
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "reason"),
+    [
+        ("exit-code", "3", "its migration failed (exit status 3)"),
+        ("timeout", "15", "its migration did not end in the time that it has (TimeoutStartSec), and was ended"),
+        ("oom-kill", "9", "its migration failed (oom-kill)"),
+    ],
+)
+def test_migration(result: str, status: str, reason: str) -> None:
+    assert explain_migration({"Result": result, "ExecMainStatus": status}) == reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "written", "answers", "put_back"),
+    [
+        (False, [], True, False),
+        (False, [], False, False),
+        # Nothing is lost by it.
+        (True, [], True, True),
+        (True, [], False, True),
+        # What users wrote stays, unless nobody could use it.
+        (True, ["item"], True, False),
+        (True, ["item"], False, True),
+    ],
+)
+def test_whether_the_database_is_put_back(changed: bool, written: list[str], answers: bool, put_back: bool) -> None:
+    assert is_put_back(changed, written, answers) == put_back
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected", "kept"),
+    [
+        (200, '{"status": "well", "release": "r1"}', {"status": "well", "release": "r2"}, {"status": "well"}),
+        (200, "well, r1", "well", "well"),
+        (200, "well, r1", "r2", {}),
+        (200, "anything", None, {}),
+        (200, "no JSON", {"status": "well"}, {}),
+        (503, '{"status": "well"}', {"status": "well"}, None),
+    ],
+)
+def test_what_the_live_release_already_fulfils(status: int, body: str, expected: object, kept: object) -> None:
+    assert keep_fulfilled(status, body, expected) == kept
+
+
+def test_a_unit_is_rehearsed_on_the_copy_and_once() -> None:
+    text = adapt_unit("[Service]\nExecStart=/bin/app\n\n", "/var/lib/re%hearsal/shop", "/var/lib/shop")
+    assert text.splitlines()[:2] == ["[Service]", "ExecStart=/bin/app"]
+    assert "BindPaths=/var/lib/re%%hearsal/shop:/var/lib/shop" in text.splitlines()
+    assert "Restart=no" in text.splitlines()
