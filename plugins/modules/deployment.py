@@ -242,6 +242,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._modules import Ansibl
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
 from ansible_collections.slipway.aws.plugins.module_utils._plan import is_unknown
 from ansible_collections.slipway.aws.plugins.module_utils._plan import module_result
+from ansible_collections.slipway.aws.plugins.module_utils._release.git import secrets_of
 from ansible_collections.slipway.aws.plugins.module_utils._release.git import split_credentials
 from ansible_collections.slipway.aws.plugins.module_utils._sts.api import get_caller
 
@@ -321,6 +322,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    # Only a part of the address is secret.
+    module.no_log_values.update(filter(None, secrets_of(module.params["source"].get("repo"))))
     module.require_botocore_at_least("1.35.69", reason="to write the lock only if no other run has")
     run_module(module, run)
 

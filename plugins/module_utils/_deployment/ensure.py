@@ -133,19 +133,16 @@ def keep_archive(place: Place, part: str, release: dict[str, Any]) -> None:
 def begin(place: Place, params: dict[str, Any], check_mode: bool) -> tuple[bool, dict[str, Any]]:
     """Take or renew the lock, and write down what begins."""
     stored = read_lock(place.client, place.bucket)
-    verdict = judge(place, stored, params["take_over"])
     if check_mode:
+        verdict = judge(place, stored, params["take_over"])
         if verdict.refusal or verdict.warning:
             place.warn(f"Not in this plan, but in a run now: {verdict.refusal or verdict.warning}")
         started = records.start(place.owner, params["action"], stored.now)
         return True, _add_part(started, params)
-    if verdict.refusal:
-        raise api.AnsibleDeploymentError(message=verdict.refusal)
-    # Before the lock: sending it may take a while, and one more that is kept does no harm.
-    if params["part"]:
-        keep_archive(place, params["part"], params["release"])
     lock, etag, own = take_lock(place, stored, params)
     try:
+        if params["part"]:
+            keep_archive(place, params["part"], params["release"])
         now = locks.parse_time(lock["since"])
         document = own.document if own and own.document else records.start(place.owner, params["action"], now)
         document = _add_part(document, params)

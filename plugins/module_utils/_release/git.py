@@ -56,6 +56,14 @@ def split_credentials(url: str) -> tuple[str, str | None, str | None]:
     return urlunsplit(parts._replace(netloc=host)), unquote(username), unquote(password)
 
 
+def secrets_of(url: str | None) -> list[str]:
+    """What must not be shown of an address: the password as written and as meant, or a token in the user's place."""
+    _clean, username, password = split_credentials(url or "")
+    if password:
+        return [password, url.partition("@")[0].rpartition(":")[2]]
+    return [username] if username and len(username) >= 20 else []
+
+
 def hide_credentials(text: str) -> str:
     return re.sub(r"://[^/\s@]+@", "://", text)
 
