@@ -13,12 +13,16 @@ from load import measure
 from plays import compare_plan
 from plays import is_host_plan
 from project import INVENTORY
+from project import NAME
+from releases import OTHER_PAGE
 from releases import crash_at_start
 from releases import good_release
+from releases import other_page
 from web import ask
 from web import is_closed
 
 SITE = ["site.yml", "-i", INVENTORY]
+DEPLOY = ["playbooks/deploy.yml", "-i", INVENTORY]
 HOST_ROLES = {
     *("host_base", "data_volume", "uv", "release_proxy", "cloudwatch_agent"),
     *("python_app", "sqlite_backup"),
@@ -154,28 +158,90 @@ def test_a_changed_variable_is_planned_as_it_is_run(lab, project, first_run, var
 
 def test_a_good_release_is_deployed_under_load_without_a_failed_request(lab, project, first_run, tmp_path):
     before = project.ask("/api/v1/health").json()["release"]
-    source = good_release(tmp_path / "backend")
+    backend, frontend = good_release(tmp_path / "backend"), other_page(tmp_path / "frontend")
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
-        run = lab.play(
-            "playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}})
-        )
+        run = lab.play(*DEPLOY, "-e", json.dumps({"app_backend": {"path": str(backend)}, "app_frontend": frontend}))
     run.expect_success()
-    assert project.ask("/api/v1/health").json()["release"] != before
+    after = project.ask("/api/v1/health").json()["release"]
+    assert after != before
+    assert OTHER_PAGE in project.ask("/").body
     assert load.result["requests"] > 200
     assert load.result["failed"] == 0, load.result
+
+    record = project.deployments()[0]
+    assert (record["action"], record["result"], record["reason"]) == ("deploy", "succeeded", "")
+    assert (record["parts"]["backend"]["before"], record["parts"]["backend"]["after"]) == (before, after)
+    assert record["parts"]["backend"]["source"] == {"path": str(backend)}
+    assert record["parts"]["frontend"]["source"] == {"path": frontend["path"]}
+    assert record["began"] < record["ended"]
+    assert record["by"]["arn"].startswith("arn:aws:")
+    assert not project.lock()["held"]
 
 
 def test_a_release_that_crashes_at_start_never_becomes_live(lab, project, first_run, tmp_path):
     before = project.ask("/api/v1/health").json()["release"]
     source = crash_at_start(tmp_path / "backend")
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
-        run = lab.play(
-            "playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}})
-        )
+        run = lab.play(*DEPLOY, "-e", json.dumps({"app_backend": {"path": str(source)}}), "-e", "part=backend")
     assert run.code != 0
     assert "planted crash" in run.output, run.output[-4000:]  # the last log lines say why
     assert load.result["failed"] == 0, load.result
     assert project.ask("/api/v1/health").json()["release"] == before
+
+    record = project.deployments()[0]
+    assert record["result"] == "failed"
+    assert "did not become live" in record["reason"]
+    assert "planted crash" not in record["reason"]  # a log has not been looked through for what must not be kept
+    assert not project.lock()["held"]
+
+
+def test_a_rollback_brings_back_both_parts_out_of_the_bucket(lab, project, first_run):
+    undone = next(record for record in project.deployments() if record["result"] == "succeeded")["parts"]
+    # As on another host, which has never had that release.
+    project.on_host(f"rm -r /opt/{NAME}/releases/{undone['backend']['before']}*")
+    with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
+        run = lab.play("playbooks/rollback.yml", "-i", INVENTORY).expect_success()
+    assert load.result["failed"] == 0, load.result
+    assert project.ask("/api/v1/health").json()["release"] == undone["backend"]["before"]
+    assert OTHER_PAGE not in project.ask("/").body
+    record = project.deployments()[0]
+    assert (record["action"], record["result"]) == ("roll back", "succeeded")
+    assert {name: part["after"] for name, part in record["parts"].items()} == {
+        name: part["before"] for name, part in undone.items()
+    }
+    assert "-e confirm=etf-portfolio -e backup=" in run.output
+    assert "app_backend:" in run.output
+
+    unknown = lab.play("playbooks/rollback.yml", "-i", INVENTORY, "-e", "release=0123456789ab")
+    assert unknown.code != 0
+    assert unknown.writes == []
+    assert f"Kept are, the newest first: of backend {undone['backend']['after']}" in " ".join(unknown.output.split())
+
+
+def test_nobody_deploys_beside_another_and_a_killed_run_is_finished_by_the_next(lab, project, first_run, tmp_path):
+    source = ["-e", json.dumps({"app_backend": {"path": str(good_release(tmp_path / "backend"))}})]
+    with project.locked_by_another() as stranger:
+        refused = lab.play(*DEPLOY, *source)
+    assert refused.code != 0
+    assert refused.writes == []
+    assert f"-e deployment_lock_take_over={stranger}" in " ".join(refused.output.split())
+
+    before = project.deployments()
+    lab.kill_play(lambda: len(project.deployments()) > len(before), *DEPLOY, *source)
+    assert project.lock()["held"]
+    listed = lab.play("playbooks/releases.yml", "-i", INVENTORY).expect_success()
+    assert listed.writes == []
+    assert listed.changes == []
+    assert "deploy interrupted" in listed.output
+    assert "the lock was left behind by" in listed.output
+    for state in ("live, kept, on the host", "previous, kept"):
+        assert state in listed.output
+
+    run = lab.play(*DEPLOY, *source).expect_success()
+    assert "has ended without freeing it" in " ".join(run.output.split())
+    assert project.deployments()[0]["result"] == "succeeded"
+    assert not project.lock()["held"]
+    assert project.ask("/api/v1/health").json()["release"] == project.deployments()[0]["parts"]["backend"]["after"]
 
 
 @pytest.mark.parametrize("source", ["disk", "s3"])

@@ -164,7 +164,7 @@ def test_a_bucket_that_is_not_made_yet(project: Project, bucket: str) -> None:
     assert project.call_module(deployment, params, project.clients)["failed"]
 
 
-def test_one_at_a_time(project: Project) -> None:
+def test_one_run_deploys_at_a_time(project: Project) -> None:
     one, two = project.release("one"), project.release("two")
     project.begin(ALICE, one)
     refused = project.begin(BOB, two)
