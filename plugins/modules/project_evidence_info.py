@@ -122,6 +122,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+# Where the role sqlite_backup puts them.
+BACKUPS = "sqlite/"
+
 
 def capture(read: Callable[[], Any]) -> Any:
     """What read() returns, or why it could not be read: one part that is refused must not hide the others."""
@@ -219,7 +222,9 @@ def read_site(client: Any, bucket: str, manifest_key: str) -> dict[str, Any]:
 def read_newest_backup(client: Any, bucket: str) -> dict[str, Any]:
     if s3_api.get_bucket_region(client, bucket) is None:
         return {"newest": None}
-    return {"newest": project.describe_newest(api.list_objects(client, bucket), datetime.now(timezone.utc))}  # noqa: UP017 (not before Python 3.11)
+    # The bucket keeps releases, too.
+    backups = api.list_objects(client, bucket, BACKUPS)
+    return {"newest": project.describe_newest(backups, datetime.now(timezone.utc))}  # noqa: UP017 (not before Python 3.11)
 
 
 def read_distributions(client: Any, site: str, tags: dict[str, str]) -> list[dict[str, Any]]:

@@ -141,6 +141,13 @@ release:
       type: str
       returned: when O(repo) is used
       sample: 7fd1a60b01f91b314f59955a4e4d4e80d8edf11d
+source:
+  description:
+    - Where the release came from, in few words and without a secret, with the keys C(path), or C(repo), C(version) and
+      C(commit); and C(subdirectory), if there is one.
+  returned: success
+  type: dict
+  sample: {path: /srv/portfolio/backend}
 """
 
 import os
@@ -157,6 +164,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._release.content impor
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import ensure_archive
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import read_content
 from ansible_collections.slipway.aws.plugins.module_utils._release.git import Repository
+from ansible_collections.slipway.aws.plugins.module_utils._release.git import secrets_of
 from ansible_collections.slipway.aws.plugins.module_utils._release.git import split_credentials
 
 if TYPE_CHECKING:
@@ -231,7 +239,19 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "archive": archive,
         "directory": directory,
     }
-    return {"changed": False, "release": {**release, "commit": commit} if commit else release}
+    return {
+        "changed": False,
+        "release": {**release, "commit": commit} if commit else release,
+        "source": describe_source(params, subdirectory, commit),
+    }
+
+
+def describe_source(params: dict[str, Any], subdirectory: str, commit: str | None) -> dict[str, str]:
+    if params["path"]:
+        source = {"path": os.path.abspath(params["path"])}
+    else:
+        source = {"repo": split_credentials(params["repo"])[0], "version": params["version"], "commit": commit}
+    return {**source, "subdirectory": subdirectory} if subdirectory else source
 
 
 def main() -> None:
@@ -258,14 +278,6 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"Failed to use {error.filename}: {error.strerror}")
     module.exit_json(**result)
-
-
-def secrets_of(url: str | None) -> list[str]:
-    """What must not be shown of an address: the password as written and as meant, or a token in the user's place."""
-    _clean, username, password = split_credentials(url or "")
-    if password:
-        return [password, url.partition("@")[0].rpartition(":")[2]]
-    return [username] if username and len(username) >= 20 else []
 
 
 if __name__ == "__main__":

@@ -264,6 +264,11 @@ site:
       type: str
       returned: success
       sample: I2J0I21PCUYOIK
+    is_changed:
+      description: Whether there was anything to do. As C(changed), which C(changed_when) may have set otherwise.
+      type: bool
+      returned: success
+      sample: true
 """
 
 from contextlib import suppress
@@ -358,6 +363,7 @@ def describe_site(site: Site, plan: Plan, previous: str | None, invalidation_id:
         "deleted": plan.due,
         "invalidated": collapse_paths(plan.paths),
         "invalidation_id": invalidation_id,
+        "is_changed": plan.changed,
     }
 
 

@@ -13,17 +13,21 @@ from load import measure
 from plays import compare_plan
 from plays import is_host_plan
 from project import INVENTORY
+from project import NAME
+from releases import OTHER_PAGE
 from releases import crash_at_start
 from releases import failing_migration
 from releases import failing_sync
 from releases import good_release
 from releases import hang_at_start
 from releases import hanging_migration
+from releases import other_page
 from releases import unhealthy_release
 from web import ask
 from web import is_closed
 
 SITE = ["site.yml", "-i", INVENTORY]
+DEPLOY = ["playbooks/deploy.yml", "-i", INVENTORY]
 HOST_ROLES = {
     *("host_base", "data_volume", "uv", "release_proxy", "cloudwatch_agent"),
     *("python_app", "sqlite_backup"),
@@ -159,15 +163,24 @@ def test_a_changed_variable_is_planned_as_it_is_run(lab, project, first_run, var
 
 def test_a_good_release_is_deployed_under_load_without_a_failed_request(lab, project, first_run, tmp_path):
     before = project.ask("/api/v1/health").json()["release"]
-    source = good_release(tmp_path / "backend")
+    backend, frontend = good_release(tmp_path / "backend"), other_page(tmp_path / "frontend")
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
-        run = lab.play(
-            "playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps({"app_backend": {"path": str(source)}})
-        )
+        run = lab.play(*DEPLOY, "-e", json.dumps({"app_backend": {"path": str(backend)}, "app_frontend": frontend}))
     run.expect_success()
-    assert project.ask("/api/v1/health").json()["release"] != before
+    after = project.ask("/api/v1/health").json()["release"]
+    assert after != before
+    assert OTHER_PAGE in project.ask("/").body
     assert load.result["requests"] > 200
     assert load.result["failed"] == 0, load.result
+
+    record = project.deployments()[0]
+    assert (record["action"], record["result"], record["reason"]) == ("deploy", "succeeded", "")
+    assert (record["parts"]["backend"]["before"], record["parts"]["backend"]["after"]) == (before, after)
+    assert record["parts"]["backend"]["source"] == {"path": str(backend)}
+    assert record["parts"]["frontend"]["source"] == {"path": frontend["path"]}
+    assert record["began"] < record["ended"]
+    assert record["by"]["arn"].startswith("arn:aws:")
+    assert not project.lock()["held"]
 
 
 # What the run says of each: the reason, and what stands in the last lines of the log.
@@ -195,7 +208,7 @@ def test_a_bad_release_never_becomes_live(lab, project, first_run, tmp_path, mak
         "python_app_migrate_timeout": 30,
     }
     with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
-        run = lab.play("playbooks/deploy.yml", "-i", INVENTORY, "-e", json.dumps(variables))
+        run = lab.play(*DEPLOY, "-e", json.dumps(variables), "-e", "part=backend")
     assert run.code != 0
     failures = "\n".join(run.failures)
     assert reason in failures, failures
@@ -204,6 +217,64 @@ def test_a_bad_release_never_becomes_live(lab, project, first_run, tmp_path, mak
     assert look() == before
     if make is failing_sync:
         assert project.on_host("ls -A /opt/etf-portfolio/releases") == releases
+
+    record = project.deployments()[0]
+    assert record["result"] == "failed"
+    assert reason in record["reason"]
+    assert "planted" not in record["reason"]  # a log has not been looked through for what must not be kept
+    assert not project.lock()["held"]
+
+
+def test_a_rollback_brings_back_both_parts_out_of_the_bucket(lab, project, first_run):
+    undone = next(record for record in project.deployments() if record["result"] == "succeeded")["parts"]
+    # As on another host, which has never had that release.
+    project.on_host(f"rm -r /opt/{NAME}/releases/{undone['backend']['before']}*")
+    with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
+        run = lab.play("playbooks/rollback.yml", "-i", INVENTORY).expect_success()
+    assert load.result["failed"] == 0, load.result
+    assert project.ask("/api/v1/health").json()["release"] == undone["backend"]["before"]
+    assert OTHER_PAGE not in project.ask("/").body
+    record = project.deployments()[0]
+    assert (record["action"], record["result"]) == ("roll back", "succeeded")
+    assert {name: part["after"] for name, part in record["parts"].items()} == {
+        name: part["before"] for name, part in undone.items()
+    }
+    assert "-e confirm=etf-portfolio -e backup=" in run.output
+    assert "app_backend:" in run.output
+
+    unknown = lab.play("playbooks/rollback.yml", "-i", INVENTORY, "-e", "release=0123456789ab")
+    assert unknown.code != 0
+    assert unknown.writes == []
+    assert "Release 0123456789ab is not kept. Kept are, the newest first: of backend" in " ".join(
+        unknown.output.split()
+    )
+    assert undone["backend"]["after"] in unknown.output
+
+
+def test_nobody_deploys_beside_another_and_a_killed_run_is_finished_by_the_next(lab, project, first_run, tmp_path):
+    source = ["-e", json.dumps({"app_backend": {"path": str(good_release(tmp_path / "backend"))}})]
+    with project.locked_by_another() as stranger:
+        refused = lab.play(*DEPLOY, *source)
+    assert refused.code != 0
+    assert refused.writes == []
+    assert f"-e deployment_lock_take_over={stranger}" in " ".join(refused.output.split())
+
+    before = project.deployments()
+    lab.kill_play(lambda: len(project.deployments()) > len(before), *DEPLOY, *source)
+    assert project.lock()["held"]
+    listed = lab.play("playbooks/releases.yml", "-i", INVENTORY).expect_success()
+    assert listed.writes == []
+    assert listed.changes == []
+    assert "deploy interrupted" in listed.output
+    assert "the lock was left behind by" in listed.output
+    for state in ("live, kept, on the host", "previous, kept"):
+        assert state in listed.output
+
+    run = lab.play(*DEPLOY, *source).expect_success()
+    assert "has ended without freeing it" in " ".join(run.output.split())
+    assert project.deployments()[0]["result"] == "succeeded"
+    assert not project.lock()["held"]
+    assert project.ask("/api/v1/health").json()["release"] == project.deployments()[0]["parts"]["backend"]["after"]
 
 
 @pytest.mark.parametrize("source", ["disk", "s3"])

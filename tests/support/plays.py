@@ -11,7 +11,9 @@ import shlex
 import ssl
 import subprocess
 import tempfile
+import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -98,6 +100,25 @@ class Lab:
             aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         )
+
+    def kill_play(self, condition: Callable[[], bool], *arguments: str, seconds: float = 300) -> None:
+        """Start ansible-playbook with these arguments, and end it with SIGKILL as soon as the condition holds."""
+        process = subprocess.Popen(
+            ["ansible-playbook", *arguments],
+            cwd=ROOT,
+            env={**self.environment, "HOME": os.environ.get("HOME", "/")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + seconds
+        try:
+            while not condition():
+                assert process.poll() is None, f"it ended with {process.returncode} before it could be killed"
+                assert time.monotonic() < deadline, "there was nothing to kill it at"
+                time.sleep(0.1)
+        finally:
+            process.kill()
+            process.wait()
 
     def play(self, *arguments: str, timeout: int = 1800) -> Run:
         """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added."""

@@ -5,19 +5,24 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from web import Answer
 from web import ask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from plays import Lab
 
 INVENTORY = "inventories/etf_portfolio"
 NAME = "etf-portfolio"
+LOCK = "deployments/lock.json"
 
 
 class Project:
@@ -45,6 +50,30 @@ class Project:
     @property
     def bucket(self) -> str:
         return f"{NAME}-frontend-{self.lab.environment['SLIPWAY_ACCOUNT_ID']}"
+
+    @property
+    def backup_bucket(self) -> str:
+        return f"{NAME}-backups-{self.lab.environment['SLIPWAY_ACCOUNT_ID']}"
+
+    def deployments(self) -> list[dict]:
+        """The records of deployments, the newest first."""
+        s3 = self.lab.client("s3")
+        listed = s3.list_objects_v2(Bucket=self.backup_bucket, Prefix="deployments/2")
+        keys = sorted((item["Key"] for item in listed.get("Contents", [])), reverse=True)
+        return [json.load(s3.get_object(Bucket=self.backup_bucket, Key=key)["Body"]) for key in keys]
+
+    def lock(self) -> dict:
+        return json.load(self.lab.client("s3").get_object(Bucket=self.backup_bucket, Key=LOCK)["Body"])
+
+    @contextmanager
+    def locked_by_another(self) -> Iterator[str]:
+        """While a run on another machine deploys; yields its name."""
+        s3, free = self.lab.client("s3"), self.lock()
+        owner = {**free["owner"], "run": "0123456789ab", "boot_id": "another", "host": "another"}
+        body = json.dumps({**free, "held": True, "owner": owner, "expires": "2099-01-01T00:00:00Z"})
+        s3.put_object(Bucket=self.backup_bucket, Key=LOCK, Body=body.encode())
+        yield owner["run"]
+        s3.put_object(Bucket=self.backup_bucket, Key=LOCK, Body=json.dumps(free).encode())
 
     @property
     def url(self) -> str:

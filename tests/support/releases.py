@@ -13,6 +13,8 @@ import re
 import shutil
 from pathlib import Path
 
+OTHER_PAGE = "<!-- another page -->"
+FRONTEND = Path(__file__).resolve().parents[2] / "examples" / "etf_portfolio" / "frontend" / "dist"
 BACKEND = Path(__file__).resolve().parents[2] / "examples" / "etf_portfolio" / "backend"
 MIGRATION = '''"""{title}"""
 
@@ -90,6 +92,14 @@ def failing_sync(destination: Path) -> Path:
         raise AssertionError("uv.lock has no hashes of fastapi to change")
     lock.write_text(head + name + forged + separator + others, encoding="utf-8")
     return release
+
+
+def other_page(destination: Path) -> dict[str, str]:
+    """The built front end with another front page, as app_frontend."""
+    shutil.copytree(FRONTEND, destination)
+    page = destination / "index.html"
+    page.write_text(page.read_text(encoding="utf-8") + OTHER_PAGE, encoding="utf-8")
+    return {"path": str(destination)}
 
 
 def copy_backend(destination: Path) -> Path:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import ReleaseError
-from ansible_collections.slipway.aws.plugins.module_utils._tree import is_excluded
+from ansible_collections.slipway.aws.plugins.module_utils._release.unpack import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,14 @@ def split_credentials(url: str) -> tuple[str, str | None, str | None]:
     user_information, host = parts.netloc.rsplit("@", 1)
     username, _colon, password = user_information.partition(":")
     return urlunsplit(parts._replace(netloc=host)), unquote(username), unquote(password)
+
+
+def secrets_of(url: str | None) -> list[str]:
+    """What must not be shown of an address: the password as written and as meant, or a token in the user's place."""
+    _clean, username, password = split_credentials(url or "")
+    if password:
+        return [password, url.partition("@")[0].rpartition(":")[2]]
+    return [username] if username and len(username) >= 20 else []
 
 
 def hide_credentials(text: str) -> str:
@@ -165,7 +173,7 @@ class Repository:
             ) as archive:
                 try:
                     with tarfile.open(fileobj=archive.stdout, mode="r|") as tar:
-                        _unpack(tar, destination, exclude)
+                        unpack(tar, destination, exclude)
                     archive.stdout.read()  # the padding; git would be killed writing it
                 except (tarfile.TarError, OSError) as error:
                     archive.kill()
@@ -173,21 +181,3 @@ class Repository:
             if archive.returncode:
                 complaints.seek(0)
                 raise ReleaseError(f"Failed to {purpose}: {complaints.read().decode(errors='replace').strip()}")
-
-
-def _unpack(tar: tarfile.TarFile, destination: str, exclude: Sequence[str]) -> None:
-    """Write what git archived. tarfile's own way is safe only since Python 3.11.4, and Debian 12 has 3.11.2."""
-    for member in tar:
-        if is_excluded(member.name, exclude):
-            continue
-        if os.path.isabs(member.name) or os.pardir in member.name.split("/"):
-            raise tarfile.ExtractError(f"{member.name} leads out of the tree")
-        target = os.path.join(destination, member.name)
-        if member.isdir():
-            os.makedirs(target, exist_ok=True)
-        elif member.issym():
-            os.symlink(member.linkname, target)
-        elif member.isfile():
-            with tar.extractfile(member) as source, open(target, "xb") as file:
-                shutil.copyfileobj(source, file)
-            os.chmod(target, 0o755 if member.mode & 0o100 else 0o644)

@@ -47,5 +47,6 @@ def get_json(client: Any, bucket: str, key: str) -> dict[str, Any] | None:
 
 @EvidenceErrorHandler.common_error_handler("list the objects of bucket {bucket}")
 @retry
-def list_objects(client: Any, bucket: str) -> list[dict[str, Any]]:
-    return client.get_paginator("list_objects_v2").paginate(Bucket=bucket).build_full_result().get("Contents", [])
+def list_objects(client: Any, bucket: str, prefix: str = "") -> list[dict[str, Any]]:
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return pages.build_full_result().get("Contents", [])

@@ -66,11 +66,11 @@ def test_backups_and_their_bucket(call_module, clients):
     s3 = clients["s3"]
     s3.create_bucket(Bucket="shop-backups")
     s3.put_bucket_versioning(Bucket="shop-backups", VersioningConfiguration={"Status": "Enabled"})
-    s3.put_object(Bucket="shop-backups", Key="app.db-1/database.zst", Body=b"abcd")
+    s3.put_object(Bucket="shop-backups", Key="sqlite/app.db-1/database.zst", Body=b"abcd")
     found = call_module(project_evidence_info, PARAMS, clients)["evidence"]
     assert found["backup_bucket"]["versioned"]
     newest = found["backup_objects"]["newest"]
-    assert (newest["key"], newest["size"]) == ("app.db-1/database.zst", 4)
+    assert (newest["key"], newest["size"]) == ("sqlite/app.db-1/database.zst", 4)
     assert 0 <= newest["age_hours"] < 0.1
 
 
