@@ -62,13 +62,14 @@ class Project:
         """The units of all transactions that the application has."""
         return sorted(float(item["units"]) for item in self.ask("/api/v1/transactions").json()["items"])
 
-    def on_host(self, command: str, check: bool = True) -> str:
+    def on_host(self, command: str, check: bool = True, stdin: str = "") -> str:
         """Run a shell command as root on the host, over ssh, and return its output."""
         address = self.instance["PublicIpAddress"]
         ssh = ["ssh", "-i", self.lab.environment["SLIPWAY_SSH_KEY"], "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         ssh += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
         done = subprocess.run(
             [*ssh, f"admin@{address}", f"sudo sh -c {shlex.quote(command)}"],
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=300,
