@@ -3,7 +3,7 @@ LAB ?= default
 DELAYS ?= off
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint sanity unit integration examples project variants molecule lab lab-stop lab-status tools lock build
+.PHONY: demo test test-long lint sanity unit integration examples project variants molecule sweeps lab lab-stop lab-status tools lock build
 
 demo: tools ## put the example on the lab: plan, build, deploy, run again, and say where it answers
 	tools/demo
@@ -11,10 +11,10 @@ demo: tools ## put the example on the lab: plan, build, deploy, run again, and s
 test: tools ## all that must hold, side by side where it can
 	$(BIN)/python tests/run.py
 
-test-long: tools ## all that, and molecule
+test-long: tools ## all that, molecule, and the full sweeps
 	$(BIN)/python tests/run.py --long
 
-lint sanity unit integration examples project variants molecule: tools ## one level of the tests
+lint sanity unit integration examples project variants molecule sweeps: tools ## one level of the tests
 	$(BIN)/python tests/run.py $@
 
 lab: tools ## start the lab; then `. .lab/env`

@@ -38,18 +38,19 @@ LEVELS = {
     "integration": [f"{PYTEST} tests/integration"],
     "project": [f"{PYTEST} -x tests/project/test_spa_vm_life.py"],
     "variants": [f"{PYTEST} tests/project --ignore=tests/project/test_spa_vm_life.py"],
+    "sweeps": [f"{PYTEST} -rP tests/sweeps"],
     "molecule": [
         "tests/lab/lab start --name molecule && . .lab/molecule/env && molecule test; ended=$?;"
         " tests/lab/lab stop --name molecule && exit $ended"
     ],
 }
-# The project's life applies the same roles on both releases of Debian.
-ONLY_LONG = {"molecule"}
+# The project's life applies the same roles on both releases of Debian, and has samples of the sweeps.
+ONLY_LONG = {"molecule", "sweeps"}
 # What runs beside what. Lives wait often, for hosts and for what spreads: three lanes on two cores, each as long as the
 # others.
 LANES = [
     ["project"],
-    ["variants"],
+    ["variants", "sweeps"],
     ["lint", "sanity", "unit", "examples", "integration", "lab", "molecule"],
 ]
 
@@ -91,7 +92,14 @@ def main() -> int:
     arguments = parser.parse_args()
     OUTPUT.mkdir(parents=True, exist_ok=True)
     # What several levels need (packages, host images) is made once, by a first lab, before they start side by side.
-    if not arguments.levels or set(arguments.levels) & {"integration", "project", "variants", "lab", "molecule"}:
+    if not arguments.levels or set(arguments.levels) & {
+        "integration",
+        "project",
+        "variants",
+        "lab",
+        "molecule",
+        "sweeps",
+    }:
         for command in ("start", "stop"):
             subprocess.run(["tests/lab/lab", command, "--name", "first"], cwd=ROOT, check=True)
     left_out = set() if arguments.long else ONLY_LONG

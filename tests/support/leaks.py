@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-PAUSE = 0.1
+PAUSE = 0.2
 # What others than root can read of a host, but for what only came with its packages.
 PLACES_ON_HOST = "/etc /home /mnt /opt /root /run /srv /tmp /usr/local /var"
 

@@ -78,6 +78,25 @@ class Project:
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout.strip()
 
+    def secrets(self, stage: str = "AWSCURRENT") -> dict[str, str]:
+        """The values of the project's generated secrets by name."""
+        client = self.lab.client("secretsmanager")
+        return {
+            name: client.get_secret_value(SecretId=f"{NAME}/{name}", VersionStage=stage)["SecretString"]
+            for name in ("APP_SECRET_KEY", "origin-secret")
+        }
+
+    def ask_past_the_edge(self, secret: str, path: str = "/api/v1/health") -> int:
+        """The status with which the host answers somebody who stands where the edge does and shows this value."""
+        script = (
+            "import sys, urllib.request, urllib.error\n"
+            "header = {'X-Origin-Secret': sys.stdin.readline().strip()}\n"
+            f"asked = urllib.request.Request('http://127.0.0.1:8000{path}', headers=header)\n"
+            "try: print(urllib.request.urlopen(asked).status)\n"
+            "except urllib.error.HTTPError as error: print(error.code)\n"
+        )
+        return int(self.on_host(f"python3 -c {shlex.quote(script)}", stdin=f"{secret}\n"))
+
     def exposure(self) -> float:
         """What systemd-analyze makes of the live unit: 0 is sealed, 10 is open."""
         live = self.on_host(f"basename $(readlink /opt/{NAME}/live)")
