@@ -101,8 +101,11 @@ class Lab:
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def play(self, *arguments: str, timeout: int = 1800) -> Run:
-        """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added."""
+    def play(self, *arguments: str, timeout: int = 1800, kill_after: int = 0) -> Run:
+        """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added.
+
+        With kill_after, all its processes end with SIGKILL after so many changes.
+        """
         before = self.calls_since(0)["seq"]
         with tempfile.TemporaryDirectory() as directory:
             plan, results = Path(directory) / "plan.jsonl", Path(directory) / "results.jsonl"
@@ -111,7 +114,8 @@ class Lab:
                 "SLIPWAY_PLAN_FILE": str(plan),
                 "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "support" / "callback_plugins"),
                 "SLIPWAY_RESULTS_FILE": str(results),
-                "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder,result_recorder",
+                "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder,result_recorder,kill_after_change",
+                "SLIPWAY_KILL_AFTER_CHANGE": str(kill_after),
                 "ANSIBLE_NOCOLOR": "1",
                 "HOME": os.environ.get("HOME", "/"),
             }
@@ -125,6 +129,7 @@ class Lab:
                 text=True,
                 timeout=timeout,
                 check=False,
+                start_new_session=bool(kill_after),
             )
             lines = plan.read_text(encoding="utf-8").splitlines() if plan.exists() else []
             returned = results.read_text(encoding="utf-8") if results.exists() else ""
