@@ -72,7 +72,8 @@ class Publisher:
         return False
 
     def calls_since(self, sequence: int) -> Counter[str]:
-        return Counter(call["operation"] for call in self.lab.calls_since(sequence)["calls"])
+        calls = self.lab.calls_since(sequence)["calls"]
+        return Counter(call["operation"] for call in calls if call["service"] in ("s3", "cloudfront"))
 
     def _sequence(self) -> int:
         return self.lab.calls_since(0)["seq"]
