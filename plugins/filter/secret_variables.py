@@ -8,8 +8,8 @@ name: secret_variables
 version_added: 0.2.0
 short_description: Those variables of an environment whose values must not be shown
 description:
-  - A variable is a secret if its name says so (C(API_TOKEN), C(SMTP_PASSWORD)), if its value looks like one (a URL with a
-    password, a private key, an access key), or if a value that is known to be secret is in it.
+  - A variable is a secret if its name says so (C(API_TOKEN), C(SMTP_PASSWORD)), if its value looks like one (a URL with
+    a password, a private key, an access key), or if a value that is known to be secret is in it.
 author: The slipway.aws developers (@slipway-aws)
 positional: known
 options:
