@@ -167,7 +167,8 @@ def live(site: Site, directory: Path, files: int, seed: int) -> None:
     spoiled = sorted(random.Random(seed).sample([key for key in expected if expected[key][1] != NEVER], 5))
     for key in spoiled:
         copy = {"Bucket": site.bucket, "Key": key}
-        headers = {"ContentType": "binary/octet-stream", "CacheControl": "no-store"}
+        metadata = site.s3.head_object(**copy)["Metadata"]
+        headers = {"ContentType": "binary/octet-stream", "CacheControl": "no-store", "Metadata": metadata}
         site.s3.copy_object(**copy, CopySource=copy, MetadataDirective="REPLACE", **headers)
     mended = site.publish(source)
     assert (sorted(mended.site["headers_repaired"]), mended.site["uploaded"]) == (spoiled, [])
