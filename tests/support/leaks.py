@@ -89,7 +89,8 @@ def find_as_root_on_host(project: Project, places: str, values: Mapping[str, str
 
 def count_in_journal(project: Project, values: Mapping[str, str]) -> int:
     """The lines of a host's journal, all its fields included, with a value."""
-    command = "journalctl --no-pager --all --output=json | grep -acF -f - || true"
+    # The pipe has the standard input of grep.
+    command = "exec 3<&0; journalctl --no-pager --all --output=json </dev/null | grep -acF -f /dev/fd/3 || true"
     return int(project.on_host(command, stdin=patterns(values)))
 
 
