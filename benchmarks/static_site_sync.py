@@ -7,7 +7,9 @@ Publishes a site of many files to two empty buckets, publishes it again, and aga
 every file anew with a new time; and prints how long each took and the ratio. Times are for reading: what it fails
 for are counts, taken from the journal of a lab (SLIPWAY_LAB_URL).
 
-    . .lab/env && python benchmarks/static_site_sync.py --aws /path/to/aws
+    . .lab/env && python benchmarks/static_site_sync.py
+
+The AWS CLI is among the locked tools; it and the module send as many requests at a time, to the same lab.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ class Journal:
         with urllib.request.urlopen(url, context=self._context) as answer:  # noqa: S310 (the lab's own address)
             page = json.load(answer)
         self._last = page["seq"]
-        return Counter(call["operation"] for call in page["calls"])
+        return Counter(call["operation"] for call in page["calls"] if call["service"] == "s3")
 
 
 def run(command: list[str]) -> float:
@@ -91,10 +93,19 @@ def run(command: list[str]) -> float:
     return elapsed
 
 
-def publish_with_module(site: Path, bucket: str) -> float:
+def publish_with_module(site: Path, bucket: str, concurrency: int) -> float:
     interpreter = f"ansible_python_interpreter={sys.executable}"
     target = ["localhost", "-i", "localhost,", "-c", "local", "-e", interpreter]
-    return run(["ansible", *target, "-m", f"slipway.aws.{MODULE}", "-a", f"bucket={bucket} source={site}"])
+    return run(
+        [
+            "ansible",
+            *target,
+            "-m",
+            f"slipway.aws.{MODULE}",
+            "-a",
+            f"bucket={bucket} source={site} concurrency={concurrency}",
+        ]
+    )
 
 
 def expected_calls(step: str, files: int) -> dict[str, int]:
@@ -111,9 +122,10 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--mebibytes", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--concurrency", type=int, default=16, help="how many requests at a time, of both")
     arguments = parser.parse_args()
     if not arguments.aws or not shutil.which(arguments.aws):
-        sys.exit("There is no AWS CLI on PATH. Install one (pip install awscli), or name it with --aws.")
+        sys.exit("There is no AWS CLI on PATH. It comes with `make tools`; or name another with --aws.")
     if not os.environ.get("AWS_ENDPOINT_URL"):
         sys.exit("AWS_ENDPOINT_URL is not set: start a lab and source its env file. AWS itself is not measured.")
 
@@ -122,11 +134,14 @@ def main() -> None:
     times: dict[tuple[str, str], list[float]] = {}
     wrong = []
     with tempfile.TemporaryDirectory() as temporary:
+        settings = Path(temporary) / "config"
+        settings.write_text(f"[default]\ns3 =\n  max_concurrent_requests = {arguments.concurrency}\n")
+        os.environ["AWS_CONFIG_FILE"] = str(settings)
         site = Path(temporary) / "site"
         write_site(site, arguments.files, arguments.mebibytes * 1024**2)
         ways = {
             COMMAND: lambda bucket: run([arguments.aws, "s3", "sync", "--delete", str(site), f"s3://{bucket}"]),
-            MODULE: lambda bucket: publish_with_module(site, bucket),
+            MODULE: lambda bucket: publish_with_module(site, bucket, arguments.concurrency),
         }
         for number in range(arguments.rounds):
             buckets = {way: f"benchmark-{uuid.uuid4().hex[:12]}" for way in ways}

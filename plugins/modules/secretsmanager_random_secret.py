@@ -11,9 +11,9 @@ version_added: 0.1.0
 short_description: A secret in AWS Secrets Manager whose value nobody chooses or sees
 description:
   - Creates a secret with a random value, generated on the controller and sent once, in the request that creates it.
-  - The value of a secret that exists is never read, changed or returned; rotate it by other means. A secret that
-    someone
-    made without a value gets one.
+  - The value of a secret that exists is never read, changed or returned;
+    M(slipway.aws.secretsmanager_secret_rotation) gives it another one. A secret that someone made without a value
+    gets one.
   - A secret whose deletion is scheduled is restored, with the value it had.
 author: The slipway.aws developers (@slipway-aws)
 options:
@@ -51,6 +51,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: slipway.aws.secretsmanager_secret_rotation
   - module: community.aws.secretsmanager_secret
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -122,6 +123,13 @@ secret:
       type: dict
       returned: when present
       sample: {"e1b2": ["AWSCURRENT"]}
+    rotating_to:
+      description:
+        - ID of the version that a rotation under way leads to, as M(slipway.aws.secretsmanager_secret_rotation) takes
+          it; null if none is under way.
+      type: str
+      returned: when present
+      sample: null
 """
 
 from typing import TYPE_CHECKING

@@ -42,15 +42,6 @@ def run(lab: Lab, playbook: str, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab():
-    lab = Lab(f"integration-{os.getpid()}", hosts=False)
-    try:
-        yield lab.start()
-    finally:
-        lab.stop()
-
-
-@pytest.fixture(scope="session")
 def lab_with_host():
     """A lab with the one host that all targets which need one run on."""
     lab = Lab(f"integration-host-{os.getpid()}")

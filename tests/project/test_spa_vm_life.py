@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
+from leaks import GitServer
+from leaks import ProcessWatch
+from leaks import count_in_journal
+from leaks import find_as_root_on_host
+from leaks import find_in_files
+from leaks import find_in_text
+from leaks import find_readable_on_host
+from leaks import key_lines
 from load import measure
 from plays import compare_plan
 from plays import is_host_plan
 from project import INVENTORY
 from project import NAME
+from releases import BACKEND
 from releases import OTHER_PAGE
 from releases import crash_at_start
 from releases import failing_migration
@@ -34,14 +45,21 @@ HOST_ROLES = {
 }
 
 
+# As much as Ansible says of what it does, and what each process says of itself meanwhile: no secret may be in it.
 @pytest.fixture(scope="module")
-def first_plan(lab):
-    return lab.play(*SITE, "--check", "--diff").expect_success()
+def watch():
+    with ProcessWatch() as watch:
+        yield watch
+
+
+@pytest.fixture(scope="module")
+def first_plan(lab, watch):
+    return lab.play(*SITE, "--check", "--diff", "-vvv").expect_success()
 
 
 @pytest.fixture(scope="module")
 def first_run(lab, first_plan):
-    return lab.play(*SITE, "--diff").expect_success()
+    return lab.play(*SITE, "--diff", "-vvv").expect_success()
 
 
 def test_the_plan_on_an_empty_account_writes_nothing_and_names_what_will_be_made(lab, first_plan):
@@ -275,6 +293,100 @@ def test_nobody_deploys_beside_another_and_a_killed_run_is_finished_by_the_next(
     assert project.deployments()[0]["result"] == "succeeded"
     assert not project.lock()["held"]
     assert project.ask("/api/v1/health").json()["release"] == project.deployments()[0]["parts"]["backend"]["after"]
+
+
+def test_other_secrets_without_a_failed_request(lab, project, first_run, watch):
+    rotate = ["playbooks/rotate_secrets.yml", "-i", INVENTORY, "--diff", "-vvv"]
+    old = project.secrets()
+    plan = lab.play(*rotate, "--check").expect_success()
+    assert plan.writes == []
+    with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
+        run = lab.play(*rotate).expect_success()
+        project.on_host("for turn in 1 2 3 4 5 6 7 8 9 10; do systemctl reload haproxy && sleep 0.5; done")
+    assert compare_plan(plan, run) == []
+    assert load.result["requests"] > 200
+    assert load.result["failed"] == 0, load.result
+
+    new = project.secrets()
+    assert not set(old.values()) & set(new.values())
+    assert project.ask_past_the_edge(new["origin-secret"]) == 200
+    assert project.ask_past_the_edge(old["origin-secret"]) == 403
+    live = project.on_host("basename $(readlink /opt/etf-portfolio/live)")
+    assert find_as_root_on_host(project, f"/etc/etf-portfolio/{live}.env", new) == [f"/etc/etf-portfolio/{live}.env"]
+    assert find_as_root_on_host(project, f"/etc/etf-portfolio/{live}.env", old) == []
+
+    again = lab.play(*SITE).expect_success()
+    assert again.changes == []
+    assert again.writes == []
+
+    values = {**{f"old {name}": value for name, value in old.items()}, **new}
+    assert find_secrets(lab, project, [plan, run, again], watch, values) == []
+
+
+def find_secrets(lab, project, runs, watch, values) -> list[str]:
+    """Where any of these values can be seen: in what runs said and returned, in files, journals and processes."""
+    key = Path(lab.environment["SLIPWAY_SSH_KEY"])
+    values = {**values, **key_lines(key.read_text(encoding="utf-8"))}
+    found = [f"{name}, in the output of {run.command}" for run in runs for name in find_in_text(run.output, values)]
+    found += [f"{name}, in the results of {run.command}" for run in runs for name in find_in_text(run.results, values)]
+    found += [f"{name}, in a process" for name in watch.found(values)]
+    found += find_in_files([Path.home() / ".ansible" / "tmp", *(key.parents[1].glob("*.log"))], values)
+    found += [f"on the host, for all to read: {file}" for file in find_readable_on_host(project, values)]
+    found += [f"on the host, left by Ansible: {file}" for file in find_as_root_on_host(project, "/home /root", values)]
+    found += [f"in the host's journal: {count} lines" for count in [count_in_journal(project, values)] if count]
+    return found
+
+
+def test_secrets_are_seen_nowhere(lab, project, first_plan, first_run, watch, tmp_path):
+    """Those that are generated, those of a vault, and the password in the address of a repository."""
+    planted = {"vault": "Vault+planted/9d41c2$x'y", "password": "Git+planted%7a53 e1"}
+    server = GitServer(tmp_path, BACKEND, "deploy", planted["password"])
+    password_file = tmp_path / "vault-password"
+    password_file.write_text("opens the vault\n", encoding="utf-8")
+    vault = tmp_path / "vault.yml"
+    secrets = {"vault_mail_password": planted["vault"], "vault_git_password": planted["password"]}
+    vault.write_text(json.dumps(secrets), encoding="utf-8")
+    subprocess.run(
+        ["ansible-vault", "encrypt", "--vault-password-file", str(password_file), str(vault)],
+        env=lab.environment,
+        check=True,
+        capture_output=True,
+    )
+    address = f"http://deploy:{{{{ vault_git_password | urlencode }}}}@{server.address}"
+    variables = {
+        "app_backend": {"repo": address, "version": "main"},
+        "app_environment": {"LOG_FORMAT": "json", "MAIL_LOGIN": "shop:{{ vault_mail_password }}"},
+    }
+    deploy = ["playbooks/deploy.yml", "-i", INVENTORY, "--diff", "-vvv", "-e", f"@{vault}", "-e", json.dumps(variables)]
+    try:
+        plan = lab.play(*deploy, "--vault-password-file", str(password_file), "--check").expect_success()
+    finally:
+        server.stop()
+    assert server.served > 0  # it was read with the password
+    assert any("Make the release live" in change.task for change in plan.changes)
+    assert find_secrets(lab, project, [first_plan, first_run, plan], watch, {**project.secrets(), **planted}) == []
+
+
+def test_a_secret_that_is_seen_is_found(lab, project, first_run, tmp_path):
+    """What the test before looks at, with one secret planted in each place."""
+    values = {"planted": "Seen+planted/5c0e$'\"\\"}
+    play = tmp_path / "leak.yml"
+    tasks = [{"name": "Leak", "ansible.builtin.set_fact": {"leak": values["planted"]}}]
+    play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+    with ProcessWatch() as watch:
+        run = lab.play("-i", "localhost,", str(play), "-vvv").expect_success()
+        project.on_host("sh -c 'umask 022; cat > /srv/planted'", stdin=f"{values['planted']}\n")
+        project.on_host("systemd-cat -t planted", stdin=f"{values['planted']}\n")
+        project.on_host('sh -c "sleep 2; true" "$(cat)"', stdin=values["planted"])
+    try:
+        found = find_secrets(lab, project, [run], watch, values)
+    finally:
+        project.on_host("rm /srv/planted")
+    assert any("in the output" in line for line in found), found
+    assert any("in the results" in line for line in found), found
+    assert "planted, in a process" in found
+    assert "on the host, for all to read: /srv/planted" in found
+    assert any("journal" in line for line in found), found
 
 
 @pytest.mark.parametrize("source", ["disk", "s3"])

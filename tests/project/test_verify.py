@@ -15,6 +15,8 @@ from contextlib import ExitStack
 from xml.etree import ElementTree
 
 import pytest
+from leaks import find_readable_on_host
+from leaks import key_lines
 from plays import compare_plan
 from project import INVENTORY
 from project import NAME
@@ -124,6 +126,17 @@ def test_the_run_goes_on_when_a_person_has_delegated_the_domain(lab, project, bu
     run = lab.play("site.yml", *PROJECT).expect_success()
     assert run.changes == []
     assert run.writes == []
+
+
+def test_the_headers_secret_is_rotated_where_the_host_speaks_tls(lab, project, built):
+    old = project.secrets()
+    lab.play("playbooks/rotate_secrets.yml", *PROJECT, "-e", "secret=origin-secret").expect_success()
+    new = project.secrets()
+    assert old["origin-secret"] != new["origin-secret"]
+    assert old["APP_SECRET_KEY"] == new["APP_SECRET_KEY"]
+    assert ask(f"https://{DOMAIN}/api/v1/health", lab.tls).status == 200
+    key = project.on_host("cat /etc/origin-certificate/*/live/*/privkey.pem")
+    assert find_readable_on_host(project, {**key_lines(key), **new}) == []
 
 
 def confirm_subscriptions(lab):

@@ -42,6 +42,8 @@ class Run:
     output: str
     records: list[dict[str, Any]]
     writes: list[str] = field(default_factory=list)
+    # All that the tasks returned, as JSON.
+    results: str = ""
 
     @property
     def changes(self) -> list[Change]:
@@ -120,16 +122,21 @@ class Lab:
             process.kill()
             process.wait()
 
-    def play(self, *arguments: str, timeout: int = 1800) -> Run:
-        """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added."""
+    def play(self, *arguments: str, timeout: int = 1800, kill_after: int = 0) -> Run:
+        """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added.
+
+        With kill_after, all its processes end with SIGKILL after so many changes.
+        """
         before = self.calls_since(0)["seq"]
         with tempfile.TemporaryDirectory() as directory:
-            plan = Path(directory) / "plan.jsonl"
+            plan, results = Path(directory) / "plan.jsonl", Path(directory) / "results.jsonl"
             environment = {
                 **self.environment,
                 "SLIPWAY_PLAN_FILE": str(plan),
                 "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "support" / "callback_plugins"),
-                "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder",
+                "SLIPWAY_RESULTS_FILE": str(results),
+                "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder,result_recorder,kill_after_change",
+                "SLIPWAY_KILL_AFTER_CHANGE": str(kill_after),
                 "ANSIBLE_NOCOLOR": "1",
                 "HOME": os.environ.get("HOME", "/"),
             }
@@ -143,14 +150,17 @@ class Lab:
                 text=True,
                 timeout=timeout,
                 check=False,
+                start_new_session=bool(kill_after),
             )
             lines = plan.read_text(encoding="utf-8").splitlines() if plan.exists() else []
+            returned = results.read_text(encoding="utf-8") if results.exists() else ""
         calls = self.calls_since(before)["calls"]
         return Run(
             command=shlex.join(command),
             code=done.returncode,
             output=done.stdout,
             records=[json.loads(line) for line in lines],
+            results=returned,
             # What hosts write by their own role is theirs, not the controller's.
             writes=[
                 f"{call['service']}:{call['operation']}"

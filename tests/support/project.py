@@ -91,13 +91,14 @@ class Project:
         """The units of all transactions that the application has."""
         return sorted(float(item["units"]) for item in self.ask("/api/v1/transactions").json()["items"])
 
-    def on_host(self, command: str, check: bool = True) -> str:
+    def on_host(self, command: str, check: bool = True, stdin: str = "") -> str:
         """Run a shell command as root on the host, over ssh, and return its output."""
         address = self.instance["PublicIpAddress"]
         ssh = ["ssh", "-i", self.lab.environment["SLIPWAY_SSH_KEY"], "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         ssh += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
         done = subprocess.run(
             [*ssh, f"admin@{address}", f"sudo sh -c {shlex.quote(command)}"],
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=300,
@@ -110,6 +111,25 @@ class Project:
         """The database with its schema and rows, as SQL, and without the application's help."""
         code = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1], uri=True).iterdump(), sep=chr(10))"
         return self.on_host(f"python3 -c {shlex.quote(code)} 'file:/var/lib/{NAME}/app.db?mode=ro'")
+
+    def secrets(self, stage: str = "AWSCURRENT") -> dict[str, str]:
+        """The values of the project's generated secrets by name."""
+        client = self.lab.client("secretsmanager")
+        return {
+            name: client.get_secret_value(SecretId=f"{NAME}/{name}", VersionStage=stage)["SecretString"]
+            for name in ("APP_SECRET_KEY", "origin-secret")
+        }
+
+    def ask_past_the_edge(self, secret: str, path: str = "/api/v1/health") -> int:
+        """The status with which the host answers somebody who stands where the edge does and shows this value."""
+        script = (
+            "import sys, urllib.request, urllib.error\n"
+            "header = {'X-Origin-Secret': sys.stdin.readline().strip()}\n"
+            f"asked = urllib.request.Request('http://127.0.0.1:8000{path}', headers=header)\n"
+            "try: print(urllib.request.urlopen(asked).status)\n"
+            "except urllib.error.HTTPError as error: print(error.code)\n"
+        )
+        return int(self.on_host(f"python3 -c {shlex.quote(script)}", stdin=f"{secret}\n"))
 
     def exposure(self) -> float:
         """What systemd-analyze makes of the live unit: 0 is sealed, 10 is open."""

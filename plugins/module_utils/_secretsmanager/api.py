@@ -84,6 +84,21 @@ def put_secret_value(client: Any, name: str, value: str) -> None:
     client.put_secret_value(SecretId=name, SecretString=value)
 
 
+@SecretsManagerErrorHandler.common_error_handler("give secret {name} a pending value")
+@retry
+def put_pending_value(client: Any, name: str, value: str, version: str) -> None:
+    """Sent again under the same version ID, it makes no second version."""
+    client.put_secret_value(SecretId=name, SecretString=value, ClientRequestToken=version, VersionStages=["AWSPENDING"])
+
+
+@SecretsManagerErrorHandler.common_error_handler("move the label {label} of secret {name}")
+@retry
+def move_label(client: Any, name: str, label: str, remove_from: str, move_to: str | None) -> None:
+    """Without move_to, no version has the label afterwards."""
+    target = {"MoveToVersionId": move_to} if move_to else {}
+    client.update_secret_version_stage(SecretId=name, VersionStage=label, RemoveFromVersionId=remove_from, **target)
+
+
 @SecretsManagerErrorHandler.common_error_handler("restore secret {name}, whose deletion is scheduled")
 @retry
 def restore_secret(client: Any, name: str) -> None:

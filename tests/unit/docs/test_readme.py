@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Parts of other playbooks.
-PARTS = {"find_host", "find_project", "preflight", "spa_vm", "spa_vm_go_live", "spa_vm_release"}
+PARTS = {"find_host", "find_project", "preflight", "spa_vm", "spa_vm_go_live", "spa_vm_release", "spa_vm_rotation"}
 
 
 def test_the_table_of_modules():

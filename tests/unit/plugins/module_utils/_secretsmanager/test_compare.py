@@ -9,8 +9,11 @@ import pytest
 
 from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
 from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import desired_secret
+from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import desired_stages
 from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import find_problems
+from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import find_rotation
 from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import generate_value
+from ansible_collections.slipway.aws.plugins.module_utils._secretsmanager.compare import label_moves
 
 PARAMS = {"name": "a/b", "description": None, "kms_key_id": None, "tags": None, "purge_tags": True}
 CURRENT = {
@@ -94,3 +97,72 @@ def test_a_value_has_the_length_and_the_characters_that_were_asked_for():
     assert len(value) == 200
     assert value.isalnum()
     assert value != generate_value(200, string.punctuation)
+
+
+C, P, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
+# The states that a rotation from version 1 to version 2 goes through.
+BEFORE = {"1": [C]}
+BEGUN = {"1": [C], "2": [P]}
+PROMOTED = {"1": [PREVIOUS], "2": [C, P]}
+HALF_FINISHED = {"1": [PREVIOUS], "2": [C]}
+FINISHED = {"2": [C]}
+
+
+@pytest.mark.parametrize(
+    ("stages", "version"),
+    [
+        ({}, None),
+        (BEFORE, None),
+        (BEGUN, "2"),
+        (PROMOTED, "2"),
+        (HALF_FINISHED, "2"),
+        (FINISHED, None),
+        ({"1": [C, P]}, None),  # as a function of AWS leaves it
+        ({"1": [PREVIOUS], "2": [C], "3": [P]}, "3"),
+        ({"1": [C], "2": ["mine"]}, None),
+    ],
+)
+def test_the_labels_tell_what_a_rotation_leads_to(stages, version):
+    assert find_rotation(stages) == version
+
+
+@pytest.mark.parametrize(
+    ("step", "stages", "version", "after"),
+    [
+        ("pending", BEFORE, None, {"1": [C], UNKNOWN: [P]}),
+        ("pending", {}, None, {UNKNOWN: [P]}),
+        ("pending", {"1": [C, P]}, None, {"1": [C], UNKNOWN: [P]}),
+        ("pending", BEGUN, None, BEGUN),
+        ("pending", PROMOTED, None, PROMOTED),
+        ("pending", HALF_FINISHED, None, HALF_FINISHED),
+        ("current", BEGUN, "2", PROMOTED),
+        ("current", PROMOTED, "2", PROMOTED),
+        ("current", FINISHED, "2", FINISHED),
+        ("current", BEFORE, UNKNOWN, {"1": [PREVIOUS], UNKNOWN: [C]}),
+        ("current", {"1": [PREVIOUS], "2": [C], "3": [P]}, "3", {"2": [PREVIOUS], "3": [C, P]}),
+        ("current", {"1": [C, "mine"], "2": [P]}, "2", {"1": [PREVIOUS, "mine"], "2": [C, P]}),
+        ("finished", PROMOTED, "2", FINISHED),
+        ("finished", HALF_FINISHED, "2", FINISHED),
+        ("finished", FINISHED, "2", FINISHED),
+        ("finished", BEGUN, "2", FINISHED),  # in a plan, where it is not current yet
+        ("finished", BEFORE, UNKNOWN, {UNKNOWN: [C]}),
+        ("finished", {"1": [PREVIOUS, "mine"], "2": [C]}, "2", {"1": ["mine"], "2": [C]}),
+    ],
+)
+def test_each_step_is_a_state(step, stages, version, after):
+    assert desired_stages(step, stages, version) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moves"),
+    [
+        (BEGUN, PROMOTED, [(C, "1", "2")]),
+        (PROMOTED, FINISHED, [(P, "2", None), (PREVIOUS, "1", None)]),
+        (HALF_FINISHED, FINISHED, [(PREVIOUS, "1", None)]),
+        (FINISHED, FINISHED, []),
+        # AWS takes AWSPREVIOUS along.
+        ({"1": [PREVIOUS], "2": [C], "3": [P]}, {"2": [PREVIOUS], "3": [C, P]}, [(C, "2", "3")]),
+    ],
+)
+def test_labels_are_moved_one_by_one(before, after, moves):
+    assert label_moves(before, after) == moves

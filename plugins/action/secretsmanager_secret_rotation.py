@@ -1,0 +1,1 @@
+../plugin_utils/_run_on_controller.py
