@@ -16,6 +16,10 @@ with suppress(ImportError):
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler as _AmazonAWSErrorHandler
 
+from ansible_collections.slipway.aws.plugins.module_utils._retries import SERVICE_CODES
+from ansible_collections.slipway.aws.plugins.module_utils._retries import THROTTLING_CODES
+from ansible_collections.slipway.aws.plugins.module_utils._retries import LostAnswerError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -67,13 +71,33 @@ PERMISSIONS = {
 
 
 def build_failure_message(description: str, service: str, error: Exception) -> str:
-    """What was being done, and for a refused call which permission to ask for."""
+    """What was being done, and what to do next: which permission to ask for, or whether to run again at once."""
+    failed = f"Failed to {description}"
     response = getattr(error, "response", None) or {}
-    if response.get("Error", {}).get("Code") not in DENIED_CODES:
-        return f"Failed to {description}"
+    code = response.get("Error", {}).get("Code")
     operation = getattr(error, "operation_name", "*")
-    permission = PERMISSIONS.get((service, operation), operation)
-    return f"Failed to {description}. Allow {service}:{permission} to the identity that makes this call, then run again"
+    if code in DENIED_CODES:
+        permission = PERMISSIONS.get((service, operation), operation)
+        return f"{failed}. Allow {service}:{permission} to the identity that makes this call, then run again"
+    if code in THROTTLING_CODES:
+        return (
+            f"{failed}. AWS goes on refusing {service}:{operation}, because too many such calls come from this "
+            "account. Wait a minute, then run again; what is done stays done"
+        )
+    if code in SERVICE_CODES:
+        return f"{failed}. AWS itself goes on failing at {service}:{operation}. Run again; what is done stays done"
+    if not response and (isinstance(error, LostAnswerError) or _is_of_connection(error)):
+        return (
+            f"{failed}. No answer came to {service}:{operation}. If other programs reach AWS, run again; what is done "
+            "stays done, and is found"
+        )
+    if code and str(code).lower().endswith(("notfound", "nosuchentity", "notfoundexception")):
+        return f"{failed}. If it was made a moment ago, AWS may not know it everywhere yet: run again"
+    return failed
+
+
+def _is_of_connection(error: Exception) -> bool:
+    return isinstance(error, botocore.exceptions.HTTPClientError)
 
 
 class AWSErrorHandler(_AmazonAWSErrorHandler):
@@ -98,8 +122,14 @@ class AWSErrorHandler(_AmazonAWSErrorHandler):
                     return func(*args, **kwargs)
                 except botocore.exceptions.WaiterError as error:
                     doing = _describe(description, signature, args, kwargs)
-                    raise cls._CUSTOM_EXCEPTION(message=f"Timeout trying to {doing}", exception=error) from error
-                except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+                    waiting = ". Run again to go on waiting" if "Max attempts" in str(error) else ""
+                    message = f"Timeout trying to {doing}{waiting}"
+                    raise cls._CUSTOM_EXCEPTION(message=message, exception=error) from error
+                except (
+                    botocore.exceptions.ClientError,
+                    botocore.exceptions.BotoCoreError,
+                    LostAnswerError,
+                ) as error:
                     doing = _describe(description, signature, args, kwargs)
                     service = cls._SERVICE or args[0].meta.service_model.signing_name
                     message = build_failure_message(doing, service, error)

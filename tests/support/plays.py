@@ -86,6 +86,20 @@ class Lab:
         with urllib.request.urlopen(url, context=self.tls, timeout=30) as answer:
             return json.load(answer)
 
+    def set_faults(self, **settings: Any) -> dict[str, Any]:
+        """Have these things go wrong from now on, or nothing any more; returns what the last settings have done."""
+        return self._ask_lab("faults", json.dumps(settings).encode())
+
+    def faults(self) -> dict[str, Any]:
+        """What the settings in force have done so far."""
+        return self._ask_lab("faults")
+
+    def _ask_lab(self, resource: str, body: bytes | None = None) -> dict[str, Any]:
+        url = f"{self.environment['SLIPWAY_LAB_URL']}/{resource}"
+        request = urllib.request.Request(url, body, method="GET" if body is None else "PUT")
+        with urllib.request.urlopen(request, context=self.tls, timeout=30) as answer:
+            return json.load(answer)
+
     def client(self, service: str, region: str = "") -> Any:
         import boto3
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """A kind of EC2's resources: what makes it, the list it stands in, its name there, and the code if it is missing."""
+    """A kind of EC2's resources: what makes it, the list it stands in, its name there, the code if it is missing."""
 
     operation: str
     list_name: str
