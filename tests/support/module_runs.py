@@ -84,7 +84,7 @@ class Modules:
                     os.kill(child, signal.SIGKILL)
                 if time.monotonic() > deadline:
                     os.kill(child, signal.SIGKILL)
-                time.sleep(0.02)
+                time.sleep(0.1 if kill_after else 0.02)
             did = self.lab.set_faults()
             output.seek(0)
             said = output.read().decode(errors="replace")
@@ -103,7 +103,7 @@ class Modules:
         controller = importlib.import_module(f"{PREFIX}.plugin_utils._controller_module")
         child_process = importlib.import_module(f"{PREFIX}.plugin_utils._child_process")
         name = f"{PREFIX}.modules.{module}"
-        importlib.import_module(name)
+        controller.preload(name)
         assert threading.active_count() == 1, "a fork of a process with threads is not sound"
         parameters = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode()
         child = os.fork()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -77,7 +78,7 @@ class Lab:
         out = subprocess.run(["sh", "-c", script], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         return dict(line.split("=", 1) for line in out.split("\0") if "=" in line)
 
-    @property
+    @functools.cached_property
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.environment["AWS_CA_BUNDLE"])
 

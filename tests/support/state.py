@@ -293,7 +293,7 @@ READERS: dict[str, Callable[[Any], State]] = {
 # What is made up anew, wherever it stands: the first group is what kind of thing it is.
 _MADE_UP = re.compile(
     r"\b(?P<ec2>vpc|subnet|igw|rtb|rtbassoc|acl|aclassoc|sg|sgr|i|vol|snap|eipalloc|eipassoc|eni|eni-attach|r|key|"
-    r"iip-assoc|dopt)-[0-9a-f]{8,17}\b"
+    r"iip-assoc|dopt|vpc-cidr-assoc|subnet-cidr-assoc)-[0-9a-f]{8,17}\b"
     r"|\b(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b"
     r"|\b(?P<domain>d[0-9a-z]{12,14})(?=\.cloudfront\.net)"
     r"|\b(?P<cloudfront>E[0-9A-Z]{12,14})\b"
@@ -332,6 +332,8 @@ _VOLATILE = frozenset(
         "StateReasonData",
         "HealthCheckVersion",
         "ReservationId",
+        "RoleId",
+        "InstanceProfileId",
         "ClientToken",
         "StateTransitionReason",
         "Serial",

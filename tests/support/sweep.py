@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ class Life:
         self.modules = modules
         self.case = case
         self.made: dict[str, Any] = {}
+        self._client = functools.cache(modules.lab.client)
 
     @contextmanager
     def surroundings(self) -> Iterator[Life]:
@@ -77,7 +79,7 @@ class Life:
         return self._run(self.case.module, self.case.steps[number], **how)
 
     def state(self) -> state.State:
-        return state.normalise(state.read(self.modules.lab.client, self.case.services))
+        return state.normalise(state.read(self._client, self.case.services))
 
     def undisturbed(self) -> list[tuple[int, state.State]]:
         """How many writes each step takes, and the state after it."""
@@ -100,7 +102,8 @@ class Life:
     def check_step(self, number: int, expected: state.State, what: str) -> None:
         """The state is that of an undisturbed run, nothing is there twice, and another run changes nothing."""
         found = self.state()
-        assert state.differences(expected, found) == [], f"{what}: not the state of an undisturbed run"
+        different = state.differences(expected, found)
+        assert not different, f"{what}: not the state of an undisturbed run: {different}"
         assert state.duplicates(found) == state.duplicates(expected), what
         again = self.run_step(number).expect_success()
         assert not again.answer["changed"], f"{what}: another run changes something"
