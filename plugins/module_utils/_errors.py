@@ -96,6 +96,18 @@ def build_failure_message(description: str, service: str, error: Exception) -> s
     return failed
 
 
+def build_wait_message(description: str, service: str, error: Any) -> str:
+    """What was waited for, and what to do next: a wait ends because it was long, or because one of its calls failed."""
+    last = error.last_response if isinstance(error.last_response, dict) else {}
+    if "Max attempts" in str(error):
+        return f"Timeout trying to {description}. Run again to go on waiting"
+    if "Error" in last:
+        return build_failure_message(
+            description, service, botocore.exceptions.ClientError(last, f"{error.kwargs['name']} wait")
+        )
+    return f"Timeout trying to {description}"
+
+
 def _is_of_connection(error: Exception) -> bool:
     return isinstance(error, botocore.exceptions.HTTPClientError)
 
@@ -122,8 +134,7 @@ class AWSErrorHandler(_AmazonAWSErrorHandler):
                     return func(*args, **kwargs)
                 except botocore.exceptions.WaiterError as error:
                     doing = _describe(description, signature, args, kwargs)
-                    waiting = ". Run again to go on waiting" if "Max attempts" in str(error) else ""
-                    message = f"Timeout trying to {doing}{waiting}"
+                    message = build_wait_message(doing, cls._service_of(args), error)
                     raise cls._CUSTOM_EXCEPTION(message=message, exception=error) from error
                 except (
                     botocore.exceptions.ClientError,
@@ -131,13 +142,16 @@ class AWSErrorHandler(_AmazonAWSErrorHandler):
                     LostAnswerError,
                 ) as error:
                     doing = _describe(description, signature, args, kwargs)
-                    service = cls._SERVICE or args[0].meta.service_model.signing_name
-                    message = build_failure_message(doing, service, error)
+                    message = build_failure_message(doing, cls._service_of(args), error)
                     raise cls._CUSTOM_EXCEPTION(message=message, exception=error) from error
 
             return handler
 
         return wrapper
+
+    @classmethod
+    def _service_of(cls, args: tuple) -> str:
+        return cls._SERVICE or args[0].meta.service_model.signing_name
 
     # The next two are amazon.aws's, but its 10.x hides the parameters' names from common_error_handler.
     @classmethod

@@ -444,6 +444,10 @@ def differences(expected: Any, found: Any, where: str = "") -> list[Difference]:
             for index, (one, other) in enumerate(zip(expected, found, strict=True))
             for difference in differences(one, other, f"{where}[{index}]")
         ]
+    if isinstance(expected, list) and isinstance(found, list):
+        missing = [item for item in expected if item not in found]
+        surplus = [item for item in found if item not in expected]
+        return [Difference(where, missing or len(expected), surplus or len(found))]
     return [] if expected == found else [Difference(where, expected, found)]
 
 
