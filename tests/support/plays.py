@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import shlex
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -55,6 +57,58 @@ class Run:
         return self
 
 
+@dataclass(frozen=True)
+class Kill:
+    """When a run is killed: after so many changes, before a task of this name, or after so many seconds."""
+
+    after_change: int = 0
+    at_task: str = ""
+    after_seconds: float = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder,kill_after_change",
+            "SLIPWAY_KILL_AFTER_CHANGE": str(self.after_change),
+            "SLIPWAY_KILL_AT_TASK": self.at_task,
+        }
+
+
+def _run(command: list[str], environment: dict[str, str], timeout: float, kill: Kill | None) -> tuple[int, str]:
+    """Run a command in a process group of its own, and return its exit status and output."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            process.wait(kill.after_seconds if kill and kill.after_seconds else timeout)
+        except subprocess.TimeoutExpired:
+            for each in _descendants(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
+            process.wait()
+            if not (kill and kill.after_seconds):
+                raise
+        except BaseException:
+            process.kill()
+            raise
+        output.seek(0)
+        return process.returncode, output.read().decode(errors="replace")
+
+
+def _descendants(process: int) -> list[int]:
+    """A process and all that it has started; those of Ansible's workers are in sessions of their own."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in listed.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found = [process]
+    for each in found:
+        found.extend(children.get(each, []))
+    return found
+
+
 class Lab:
     """A running lab, entered through the environment that it writes, like a person would."""
 
@@ -72,6 +126,12 @@ class Lab:
 
     def stop(self) -> None:
         subprocess.run([str(LAB), "stop", "--name", self.name], cwd=ROOT, check=True, capture_output=True)
+
+    def __enter__(self) -> Lab:
+        return self.start()
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
 
     def _read_environment(self) -> dict[str, str]:
         script = f". {shlex.quote(str(ROOT / '.lab' / self.name / 'env'))} && env -0"
@@ -114,8 +174,11 @@ class Lab:
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def play(self, *arguments: str, timeout: int = 1800) -> Run:
-        """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added."""
+    def play(self, *arguments: str, timeout: int = 1800, kill: Kill | None = None) -> Run:
+        """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added.
+
+        A run that is killed is so with all of its processes; its code is -9.
+        """
         before = self.calls_since(0)["seq"]
         with tempfile.TemporaryDirectory() as directory:
             plan = Path(directory) / "plan.jsonl"
@@ -124,26 +187,18 @@ class Lab:
                 "SLIPWAY_PLAN_FILE": str(plan),
                 "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "support" / "callback_plugins"),
                 "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder",
+                **(kill.environment if kill else {}),
                 "ANSIBLE_NOCOLOR": "1",
                 "HOME": os.environ.get("HOME", "/"),
             }
             command = ["ansible-playbook", *arguments]
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=timeout,
-                check=False,
-            )
+            code, output = _run(command, environment, timeout, kill)
             lines = plan.read_text(encoding="utf-8").splitlines() if plan.exists() else []
         calls = self.calls_since(before)["calls"]
         return Run(
             command=shlex.join(command),
-            code=done.returncode,
-            output=done.stdout,
+            code=code,
+            output=output,
             records=[json.loads(line) for line in lines],
             # What hosts write by their own role is theirs, not the controller's.
             writes=[
