@@ -95,6 +95,45 @@ def test_the_connection_is_lost_after_the_call_was_carried_out(emulator, control
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "request_of", "count"),
+    [
+        (
+            "ec2",
+            "create_volume",
+            {"AvailabilityZone": "us-east-1a", "Size": 1, "ClientToken": "once"},
+            lambda client: len(client.describe_volumes()["Volumes"]),
+        ),
+        (
+            "ec2",
+            "create_route_table",
+            {"ClientToken": "once"},
+            lambda client: len(client.describe_route_tables()["RouteTables"]),
+        ),
+        (
+            "route53",
+            "create_health_check",
+            {
+                "CallerReference": "once",
+                "HealthCheckConfig": {"Type": "HTTPS", "FullyQualifiedDomainName": "www.example.com", "Port": 443},
+            },
+            lambda client: len(client.list_health_checks()["HealthChecks"]),
+        ),
+    ],
+    ids=["volume", "route table", "health check"],
+)
+def test_a_token_makes_one_thing_however_often_it_is_sent(emulator, control, service, operation, request_of, count):
+    """So that a lost answer does no harm where AWS takes a token."""
+    client = emulator.client(service, config=botocore.config.Config(retries={"max_attempts": 4}))
+    if operation == "create_route_table":
+        request_of = {**request_of, "VpcId": client.describe_vpcs()["Vpcs"][0]["VpcId"]}
+    before = count(client)
+    control({"rate": 1, "kinds": ["reset_after"], "services": [service], "limit": 1})
+    getattr(client, operation)(**request_of)
+    assert control()["injected"] == {"reset_after": {service: 1}}
+    assert count(client) == before + 1
+
+
 def test_a_slow_call_is_answered(emulator, control):
     control({"rate": 1, "kinds": ["slow"], "slow_seconds": 0.5, "services": ["sts"]})
     began = time.monotonic()

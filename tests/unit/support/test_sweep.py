@@ -17,7 +17,7 @@ from sweep import message_problems
             0,
         ),
         (
-            "Failed to create VPC shop. Wait a minute, then run again: (Throttling) when calling the CreateVpc operation",
+            "Failed to create VPC shop. Wait, then run again: (Throttling) when calling the CreateVpc operation",
             0,
         ),
         ("Failed to create VPC shop: An error occurred", 2),
