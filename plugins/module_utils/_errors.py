@@ -16,6 +16,7 @@ with suppress(ImportError):
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler as _AmazonAWSErrorHandler
 
+from ansible_collections.slipway.aws.plugins.module_utils._retries import OPERATION_KEY
 from ansible_collections.slipway.aws.plugins.module_utils._retries import SERVICE_CODES
 from ansible_collections.slipway.aws.plugins.module_utils._retries import THROTTLING_CODES
 from ansible_collections.slipway.aws.plugins.module_utils._retries import LostAnswerError
@@ -102,9 +103,8 @@ def build_wait_message(description: str, service: str, error: Any) -> str:
     if "Max attempts" in str(error):
         return f"Timeout trying to {description}. Run again to go on waiting"
     if "Error" in last:
-        return build_failure_message(
-            description, service, botocore.exceptions.ClientError(last, f"{error.kwargs['name']} wait")
-        )
+        operation = last.get("ResponseMetadata", {}).get(OPERATION_KEY, "*")
+        return build_failure_message(description, service, botocore.exceptions.ClientError(last, operation))
     return f"Timeout trying to {description}"
 
 

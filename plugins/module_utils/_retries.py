@@ -90,6 +90,9 @@ SETTLED_CODES = frozenset(
     ]
 )
 
+# Where an error's response says which operation it answers.
+OPERATION_KEY = "OperationName"
+
 # They make another resource each time, and take neither a name that must be unique nor a token.
 UNREPEATABLE = {
     "ec2": ("AllocateAddress", "CreateInternetGateway", "CreateSnapshot", "CreateVpc"),
@@ -127,9 +130,17 @@ def watch_retries(client: Any) -> None:
         meta.events.register_first(f"needs-retry.{service}.{operation}", _refuse_to_repeat)
 
 
-def _name_operation(operation: Any, caught_exception: Exception | None = None, **_kwargs: Any) -> None:
+def _name_operation(
+    operation: Any,
+    response: tuple[Any, dict[str, Any]] | None = None,
+    caught_exception: Exception | None = None,
+    **_kwargs: Any,
+) -> None:
     if caught_exception is not None:
         caught_exception.operation_name = operation.name
+    elif response is not None and "Error" in response[1]:
+        # A waiter passes on the response alone.
+        response[1].setdefault("ResponseMetadata", {})[OPERATION_KEY] = operation.name
 
 
 def _refuse_to_repeat(

@@ -333,6 +333,7 @@ _VOLATILE = frozenset(
         "HealthCheckVersion",
         "ReservationId",
         "RoleId",
+        "S3CanonicalUserId",
         "InstanceProfileId",
         "ClientToken",
         "StateTransitionReason",

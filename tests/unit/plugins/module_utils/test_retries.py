@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError
 from botocore.exceptions import ConnectionClosedError
 from botocore.exceptions import EndpointConnectionError
 from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import WaiterError
 
 from ansible_collections.slipway.aws.plugins.module_utils import _modules
 from ansible_collections.slipway.aws.plugins.module_utils._errors import build_failure_message
+from ansible_collections.slipway.aws.plugins.module_utils._errors import build_wait_message
 from ansible_collections.slipway.aws.plugins.module_utils._retries import AWSRetry
 from ansible_collections.slipway.aws.plugins.module_utils._retries import LostAnswerError
 from ansible_collections.slipway.aws.plugins.module_utils._retries import is_worth_another_look
@@ -94,6 +96,16 @@ def test_a_lost_connection_says_which_call_it_was(client_of):
     message = build_failure_message("list VPCs named shop", "ec2", raised.value)
     assert message.startswith("Failed to list VPCs named shop. No answer came to ec2:DescribeVpcs. ")
     assert "run again" in message
+
+
+def test_a_wait_that_a_failing_call_ends_says_which_call_it_was(client_of):
+    client = client_of(*[(503, "Unavailable")] * 10)
+    with pytest.raises(WaiterError) as raised:
+        client.get_waiter("vpc_available").wait(WaiterConfig={"MaxAttempts": 1})
+    message = build_wait_message("see vpc-1 available", "ec2", raised.value)
+    assert message.startswith(
+        "Failed to see vpc-1 available. AWS itself goes on failing at ec2:DescribeVpcs. Run again"
+    )
 
 
 def client_error(code, operation="CreateVpc"):
