@@ -421,8 +421,9 @@ if TYPE_CHECKING:
 IMAGE_OPTIONS = ("image_family", "image_parameter", "image_id")
 
 
-# Seconds in which what the options name must be seen.
+# Seconds in which what the options name must be seen, and what was made.
 INPUTS_TIMEOUT = 15
+SETTLED_TIMEOUT = 60
 
 
 def ensure_present(module: AnsibleAWSModule, client: Any, current: dict[str, Any]) -> dict[str, Any]:
@@ -447,6 +448,8 @@ def ensure_present(module: AnsibleAWSModule, client: Any, current: dict[str, Any
         after = read_settled(
             lambda: read_host(client, params),
             lambda found: not host_steps(found, desired, purge_tags, params["wait"]),
+            # Who does not wait for the host does not wait for AWS to show it, either.
+            SETTLED_TIMEOUT if params["wait"] else 0,
         )
     return {"changed": True, "after": after, "launched": launches}
 

@@ -83,12 +83,15 @@ class Life:
         return state.normalise(state.read(self._client, self.case.services))
 
     def undisturbed(self) -> list[tuple[int, state.State]]:
-        """How many writes each step takes, and the state after it."""
+        """How many writes each step takes, and the state after it. In the end there is what there was before."""
+        before = self.state()
         outcome = []
         for number in range(len(self.case.steps)):
             result = self.run_step(number).expect_success()
             outcome.append((result.writes, self.state()))
         self.clear()
+        left = state.differences(before, self.state())
+        assert not left, f"{self.case.title}: an undisturbed life leaves something, or began among remains: {left}"
         return outcome
 
     def clear(self) -> None:
