@@ -16,6 +16,11 @@ with suppress(ImportError):
 
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler as _AmazonAWSErrorHandler
 
+from ansible_collections.slipway.aws.plugins.module_utils._retries import OPERATION_KEY
+from ansible_collections.slipway.aws.plugins.module_utils._retries import SERVICE_CODES
+from ansible_collections.slipway.aws.plugins.module_utils._retries import THROTTLING_CODES
+from ansible_collections.slipway.aws.plugins.module_utils._retries import LostAnswerError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -67,13 +72,44 @@ PERMISSIONS = {
 
 
 def build_failure_message(description: str, service: str, error: Exception) -> str:
-    """What was being done, and for a refused call which permission to ask for."""
+    """What was being done, and what to do next: which permission to ask for, or whether to run again at once."""
+    failed = f"Failed to {description}"
     response = getattr(error, "response", None) or {}
-    if response.get("Error", {}).get("Code") not in DENIED_CODES:
-        return f"Failed to {description}"
+    code = response.get("Error", {}).get("Code")
     operation = getattr(error, "operation_name", "*")
-    permission = PERMISSIONS.get((service, operation), operation)
-    return f"Failed to {description}. Allow {service}:{permission} to the identity that makes this call, then run again"
+    if code in DENIED_CODES:
+        permission = PERMISSIONS.get((service, operation), operation)
+        return f"{failed}. Allow {service}:{permission} to the identity that makes this call, then run again"
+    if code in THROTTLING_CODES:
+        return (
+            f"{failed}. AWS goes on refusing {service}:{operation}, because too many such calls come from this "
+            "account. Wait a minute, then run again; what is done stays done"
+        )
+    if code in SERVICE_CODES:
+        return f"{failed}. AWS itself goes on failing at {service}:{operation}. Run again; what is done stays done"
+    if not response and (isinstance(error, LostAnswerError) or _is_of_connection(error)):
+        return (
+            f"{failed}. No answer came to {service}:{operation}. If other programs reach AWS, run again; what is done "
+            "stays done, and is found"
+        )
+    if code and str(code).lower().endswith(("notfound", "nosuchentity", "notfoundexception")):
+        return f"{failed}. If it was made a moment ago, AWS may not know it everywhere yet: run again"
+    return failed
+
+
+def build_wait_message(description: str, service: str, error: Any) -> str:
+    """What was waited for, and what to do next: a wait ends because it was long, or because one of its calls failed."""
+    last = error.last_response if isinstance(error.last_response, dict) else {}
+    if "Max attempts" in str(error):
+        return f"Timeout trying to {description}. Run again to go on waiting"
+    if "Error" in last:
+        operation = last.get("ResponseMetadata", {}).get(OPERATION_KEY, "*")
+        return build_failure_message(description, service, botocore.exceptions.ClientError(last, operation))
+    return f"Timeout trying to {description}"
+
+
+def _is_of_connection(error: Exception) -> bool:
+    return isinstance(error, botocore.exceptions.HTTPClientError)
 
 
 class AWSErrorHandler(_AmazonAWSErrorHandler):
@@ -98,16 +134,24 @@ class AWSErrorHandler(_AmazonAWSErrorHandler):
                     return func(*args, **kwargs)
                 except botocore.exceptions.WaiterError as error:
                     doing = _describe(description, signature, args, kwargs)
-                    raise cls._CUSTOM_EXCEPTION(message=f"Timeout trying to {doing}", exception=error) from error
-                except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+                    message = build_wait_message(doing, cls._service_of(args), error)
+                    raise cls._CUSTOM_EXCEPTION(message=message, exception=error) from error
+                except (
+                    botocore.exceptions.ClientError,
+                    botocore.exceptions.BotoCoreError,
+                    LostAnswerError,
+                ) as error:
                     doing = _describe(description, signature, args, kwargs)
-                    service = cls._SERVICE or args[0].meta.service_model.signing_name
-                    message = build_failure_message(doing, service, error)
+                    message = build_failure_message(doing, cls._service_of(args), error)
                     raise cls._CUSTOM_EXCEPTION(message=message, exception=error) from error
 
             return handler
 
         return wrapper
+
+    @classmethod
+    def _service_of(cls, args: tuple) -> str:
+        return cls._SERVICE or args[0].meta.service_model.signing_name
 
     # The next two are amazon.aws's, but its 10.x hides the parameters' names from common_error_handler.
     @classmethod

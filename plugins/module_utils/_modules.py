@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING
 
 from ansible_collections.amazon.aws.plugins.module_utils.common import set_collection_info
@@ -13,6 +15,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
 from ansible_collections.slipway.aws.plugins.module_utils._plan import is_unknown
+from ansible_collections.slipway.aws.plugins.module_utils._retries import is_worth_another_look
+from ansible_collections.slipway.aws.plugins.module_utils._retries import watch_retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
 
 COLLECTION_NAME = "slipway.aws"
 COLLECTION_VERSION = "0.1.0"
+
+# Seconds before a module looks again at what there is: long enough for AWS to show what was made a moment ago.
+LOOK_AGAIN_AFTER = (5, 15)
 
 
 class AnsibleAWSModule(_AmazonAWSModule):
@@ -33,6 +40,7 @@ class AnsibleAWSModule(_AmazonAWSModule):
         """A boto3 client that may be used by several threads at once."""
         made = super().client(service, *arguments, **options)
         separate_tls_contexts(made)
+        watch_retries(made)
         return made
 
 
@@ -51,7 +59,10 @@ def separate_tls_contexts(client: Any) -> None:
 
 
 def run_module(module: AnsibleAWSModule, run: Callable[[AnsibleAWSModule], dict[str, Any]]) -> None:
-    """Call run(module) and exit with the result it returns; an AnsibleAWSError becomes a clean failure."""
+    """Call run(module) and exit with the result it returns; an AnsibleAWSError becomes a clean failure.
+
+    run() begins by reading what there is. So where an answer was lost, it is called once more, as by the next run.
+    """
     unknown = [name for name, value in module.params.items() if is_unknown(value)]
     if unknown and not module.check_mode:
         module.fail_json(
@@ -59,7 +70,21 @@ def run_module(module: AnsibleAWSModule, run: Callable[[AnsibleAWSModule], dict[
             "Pass what the task that makes the resource returned in this run."
         )
     try:
-        result = run(module)
+        result = _run_and_look_again(module, run)
     except AnsibleAWSError as error:
         module.fail_json_aws_error(error)
     module.exit_json(**result)
+
+
+def _run_and_look_again(module: AnsibleAWSModule, run: Callable[[AnsibleAWSModule], dict[str, Any]]) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    for pause in LOOK_AGAIN_AFTER:
+        try:
+            return {**run(module), **changed}
+        except AnsibleAWSError as error:
+            if module.check_mode or not is_worth_another_look(error):
+                raise
+        # What has been begun is this task's doing, also if the next look finds nothing left to do.
+        changed = {"changed": True}
+        time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311
+    return {**run(module), **changed}

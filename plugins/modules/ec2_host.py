@@ -413,11 +413,17 @@ from ansible_collections.slipway.aws.plugins.module_utils._ec2.result import pla
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
 from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
+from ansible_collections.slipway.aws.plugins.module_utils._settle import read_settled
 
 if TYPE_CHECKING:
     from typing import Any
 
 IMAGE_OPTIONS = ("image_family", "image_parameter", "image_id")
+
+
+# Seconds in which what the options name must be seen, and what was made.
+INPUTS_TIMEOUT = 15
+SETTLED_TIMEOUT = 60
 
 
 def ensure_present(module: AnsibleAWSModule, client: Any, current: dict[str, Any]) -> dict[str, Any]:
@@ -439,7 +445,12 @@ def ensure_present(module: AnsibleAWSModule, client: Any, current: dict[str, Any
         after = planned_host(current, desired, image and image["ImageId"], groups, purge_tags)
     else:
         HostWriter(client, current, desired, image, params["wait_timeout"]).apply(steps)
-        after = read_host(client, params)
+        after = read_settled(
+            lambda: read_host(client, params),
+            lambda found: not host_steps(found, desired, purge_tags, params["wait"]),
+            # Who does not wait for the host does not wait for AWS to show it, either.
+            SETTLED_TIMEOUT if params["wait"] else 0,
+        )
     return {"changed": True, "after": after, "launched": launches}
 
 
@@ -479,9 +490,18 @@ def ensure_absent(module: AnsibleAWSModule, client: Any, current: dict[str, Any]
     return {"changed": True, "after": after, "launched": False, "final_snapshot_id": writer.final_snapshot_id}
 
 
+def read_with_inputs(client: Any, module: AnsibleAWSModule) -> dict[str, Any]:
+    """The host; a subnet or a group that was made by the task before may take a moment to be seen."""
+    params = module.params
+    patience = 0 if module.check_mode or params["state"] == "absent" else INPUTS_TIMEOUT
+    return read_settled(
+        lambda: read_host(client, params), lambda found: not missing_inputs(params, found["inputs"]), patience
+    )
+
+
 def run(module: AnsibleAWSModule) -> dict[str, Any]:
     client = module.client("ec2")
-    before = read_host(client, module.params)
+    before = read_with_inputs(client, module)
     ensure = ensure_absent if module.params["state"] == "absent" else ensure_present
     outcome = ensure(module, client, before)
     result = {"changed": outcome["changed"], "host": host_result(outcome["after"], outcome["launched"])}

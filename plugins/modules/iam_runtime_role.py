@@ -223,6 +223,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._iam.ensure import app
 from ansible_collections.slipway.aws.plugins.module_utils._iam.ensure import read_role
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
+from ansible_collections.slipway.aws.plugins.module_utils._settle import read_settled
 
 if TYPE_CHECKING:
     from typing import Any
@@ -243,7 +244,10 @@ def ensure_present(
     if check_mode or not steps:
         return bool(steps), planned_role(current, desired, purge_policies, purge_tags) if steps else current
     apply(client, steps)
-    return True, read_role(client, params["name"])
+    return True, read_settled(
+        lambda: read_role(client, params["name"]),
+        lambda after: not role_steps(after, desired, purge_policies, purge_tags),
+    )
 
 
 def ensure_absent(client: Any, name: str, current: dict[str, Any] | None, check_mode: bool) -> tuple[bool, None]:

@@ -305,6 +305,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Er
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.prefix_lists import normalise_prefix_list
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
+from ansible_collections.slipway.aws.plugins.module_utils._settle import read_settled
 from ansible_collections.slipway.aws.plugins.module_utils._vpc.compare import build_network
 from ansible_collections.slipway.aws.plugins.module_utils._vpc.compare import deletion_steps
 from ansible_collections.slipway.aws.plugins.module_utils._vpc.compare import known_names
@@ -373,7 +374,10 @@ def ensure_present(
     if check_mode or not steps:
         return bool(steps), planned_network(current, desired, purge) if steps else current
     NetworkWriter(client, params["name"], current, names).apply(steps)
-    return True, current_network(client, params)[1]
+    return True, read_settled(
+        lambda: current_network(client, params)[1],
+        lambda after: not network_steps(after, desired, purge, prefix_lists, quota),
+    )
 
 
 def ensure_absent(

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import shlex
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -58,6 +61,58 @@ class Run:
         return self
 
 
+@dataclass(frozen=True)
+class Kill:
+    """When a run is killed: after so many changes, before a task of this name, or after so many seconds."""
+
+    after_change: int = 0
+    at_task: str = ""
+    after_seconds: float = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder,result_recorder,kill_after_change",
+            "SLIPWAY_KILL_AFTER_CHANGE": str(self.after_change),
+            "SLIPWAY_KILL_AT_TASK": self.at_task,
+        }
+
+
+def _run(command: list[str], environment: dict[str, str], timeout: float, kill: Kill | None) -> tuple[int, str]:
+    """Run a command in a process group of its own, and return its exit status and output."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            process.wait(kill.after_seconds if kill and kill.after_seconds else timeout)
+        except subprocess.TimeoutExpired:
+            for each in _descendants(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
+            process.wait()
+            if not (kill and kill.after_seconds):
+                raise
+        except BaseException:
+            process.kill()
+            raise
+        output.seek(0)
+        return process.returncode, output.read().decode(errors="replace")
+
+
+def _descendants(process: int) -> list[int]:
+    """A process and all that it has started; those of Ansible's workers are in sessions of their own."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in listed.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found = [process]
+    for each in found:
+        found.extend(children.get(each, []))
+    return found
+
+
 class Lab:
     """A running lab, entered through the environment that it writes, like a person would."""
 
@@ -76,18 +131,38 @@ class Lab:
     def stop(self) -> None:
         subprocess.run([str(LAB), "stop", "--name", self.name], cwd=ROOT, check=True, capture_output=True)
 
+    def __enter__(self) -> Lab:
+        return self.start()
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
+
     def _read_environment(self) -> dict[str, str]:
         script = f". {shlex.quote(str(ROOT / '.lab' / self.name / 'env'))} && env -0"
         out = subprocess.run(["sh", "-c", script], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         return dict(line.split("=", 1) for line in out.split("\0") if "=" in line)
 
-    @property
+    @functools.cached_property
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.environment["AWS_CA_BUNDLE"])
 
     def calls_since(self, sequence: int) -> dict[str, Any]:
         url = f"{self.environment['SLIPWAY_LAB_URL']}/calls?since={sequence}"
         with urllib.request.urlopen(url, context=self.tls, timeout=30) as answer:
+            return json.load(answer)
+
+    def set_faults(self, **settings: Any) -> dict[str, Any]:
+        """Have these things go wrong from now on, or nothing any more; returns what the last settings have done."""
+        return self._ask_lab("faults", json.dumps(settings).encode())
+
+    def faults(self) -> dict[str, Any]:
+        """What the settings in force have done so far."""
+        return self._ask_lab("faults")
+
+    def _ask_lab(self, resource: str, body: bytes | None = None) -> dict[str, Any]:
+        url = f"{self.environment['SLIPWAY_LAB_URL']}/{resource}"
+        request = urllib.request.Request(url, body, method="GET" if body is None else "PUT")
+        with urllib.request.urlopen(request, context=self.tls, timeout=30) as answer:
             return json.load(answer)
 
     def client(self, service: str, region: str = "") -> Any:
@@ -122,10 +197,10 @@ class Lab:
             process.kill()
             process.wait()
 
-    def play(self, *arguments: str, timeout: int = 1800, kill_after: int = 0) -> Run:
+    def play(self, *arguments: str, timeout: int = 1800, kill: Kill | None = None) -> Run:
         """Run ansible-playbook with these arguments, from the root, with nothing but the lab's environment added.
 
-        With kill_after, all its processes end with SIGKILL after so many changes.
+        A run that is killed is so with all of its processes; its code is -9.
         """
         before = self.calls_since(0)["seq"]
         with tempfile.TemporaryDirectory() as directory:
@@ -135,30 +210,20 @@ class Lab:
                 "SLIPWAY_PLAN_FILE": str(plan),
                 "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "support" / "callback_plugins"),
                 "SLIPWAY_RESULTS_FILE": str(results),
-                "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder,result_recorder,kill_after_change",
-                "SLIPWAY_KILL_AFTER_CHANGE": str(kill_after),
+                "ANSIBLE_CALLBACKS_ENABLED": "plan_recorder,result_recorder",
+                **(kill.environment if kill else {}),
                 "ANSIBLE_NOCOLOR": "1",
                 "HOME": os.environ.get("HOME", "/"),
             }
             command = ["ansible-playbook", *arguments]
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=timeout,
-                check=False,
-                start_new_session=bool(kill_after),
-            )
+            code, output = _run(command, environment, timeout, kill)
             lines = plan.read_text(encoding="utf-8").splitlines() if plan.exists() else []
             returned = results.read_text(encoding="utf-8") if results.exists() else ""
         calls = self.calls_since(before)["calls"]
         return Run(
             command=shlex.join(command),
-            code=done.returncode,
-            output=done.stdout,
+            code=code,
+            output=output,
             records=[json.loads(line) for line in lines],
             results=returned,
             # What hosts write by their own role is theirs, not the controller's.

@@ -3,7 +3,39 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from fixtures import lab
 from fixtures import project
+from plays import ROOT
+from plays import Lab
+from sweep import Summary
 
-__all__ = ["lab", "project"]
+__all__ = ["api_lab", "lab", "project", "summary"]
+
+
+@pytest.fixture(scope="module")
+def api_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab without hosts, of the module's own."""
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    lab = Lab(f"{name}-{os.getpid()}", hosts=False)
+    try:
+        yield lab.start()
+    finally:
+        lab.stop()
+
+
+@pytest.fixture(scope="module")
+def summary(request: pytest.FixtureRequest) -> Iterator[Summary]:
+    """Counts what a module's sweeps do, and writes it to tests/output/<module>.txt in the end."""
+    summary = Summary()
+    yield summary
+    output: Path = ROOT / "tests" / "output"
+    output.mkdir(parents=True, exist_ok=True)
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_")
+    text = "\n".join(summary.lines()) + "\n"
+    (output / f"sweep_{name}.txt").write_text(text, encoding="utf-8")
+    print(f"\n{name}\n{text}")

@@ -9,6 +9,7 @@ import os
 
 import pytest
 from load import measure
+from plays import Kill
 from plays import Lab
 from project import INVENTORY
 from project import NAME
@@ -44,7 +45,7 @@ def test_a_rotation_that_is_killed_after_each_of_its_changes(project):
     with measure(f"{project.url}/api/v1/health", rate=50, duration=7200, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
         for number in range(1, changes + 1):
             old = project.secrets()
-            killed = lab.play(*ROTATE, kill_after=number)
+            killed = lab.play(*ROTATE, kill=Kill(after_change=number))
             assert killed.code == -9, f"{killed.command} was to be killed after {number} changes"
             lab.play(*(ROTATE if number % 2 else SITE)).expect_success()
             new = project.secrets()

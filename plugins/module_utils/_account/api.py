@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.read import tags_of
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
+from ansible_collections.slipway.aws.plugins.module_utils._retries import AWSRetry
 from ansible_collections.slipway.aws.plugins.module_utils._s3.api import get_tags
 
 if TYPE_CHECKING:

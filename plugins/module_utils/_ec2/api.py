@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_specifications
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import custom_waiter_config
@@ -18,6 +17,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._ec2.errors import NOT
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.errors import EC2ErrorHandler
 from ansible_collections.slipway.aws.plugins.module_utils._ec2.waiters import EC2WaiterFactory
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
+from ansible_collections.slipway.aws.plugins.module_utils._retries import AWSRetry
 
 if TYPE_CHECKING:
     from typing import Any

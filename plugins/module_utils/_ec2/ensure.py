@@ -88,6 +88,11 @@ def read_instance(client: Any, instance: dict[str, Any], compares_family: bool =
     }
 
 
+def by_filter(name: str, value: str | None) -> dict[str, Any]:
+    """A query to wait with: what is not seen yet is no error for a filter, as it is for an ID."""
+    return {"Filters": [{"Name": name, "Values": [value]}]}
+
+
 def only_one(what: str, name: str, items: list[dict[str, Any]], id_key: str) -> dict[str, Any] | None:
     if len(items) > 1:
         ids = ", ".join(item[id_key] for item in items)
@@ -271,18 +276,19 @@ class HostWriter:
         device = (self.desired["data_volume"] or {}).get("device") or DEFAULT_DEVICE
         api.attach_volume(self.client, self.volume_id, self.instance_id, device)
         what = f"{self.volume_id} attached to {self.instance_id}"
-        query = {"VolumeIds": [self.volume_id]}
+        query = by_filter("volume-id", self.volume_id)
         api.wait_for_own(self.client, what, "volume_attached", self.timeout, query)
 
     def _wait_for_volume(self, state: str) -> None:
-        query = {"VolumeIds": [self.volume_id]}
+        # One that is gone is an error that the waiter for that knows, and one that is not seen yet must not be.
+        query = {"VolumeIds": [self.volume_id]} if state == "deleted" else by_filter("volume-id", self.volume_id)
         api.wait_for(self.client, f"{self.volume_id} {state}", f"volume_{state}", self.timeout, query)
 
     def modify_volume(self, which: str, request: dict[str, Any]) -> None:
         api.modify_volume(self.client, self._id(which), request)
 
     def wait_until_modified(self, which: str) -> None:
-        query = {"Filters": [{"Name": "volume-id", "Values": [self._id(which)]}]}
+        query = by_filter("volume-id", self._id(which))
         what = f"{self._id(which)} with its new settings"
         api.wait_for_own(self.client, what, "volume_modified", self.timeout, query)
 
@@ -304,7 +310,7 @@ class HostWriter:
         else:
             description = f"Last state of {tags.get('Name')} ({self.volume_id}) before it was deleted"
             self.final_snapshot_id = api.create_snapshot(self.client, self.volume_id, description, tags)
-        query = {"SnapshotIds": [self.final_snapshot_id]}
+        query = by_filter("snapshot-id", self.final_snapshot_id)
         what = f"{self.final_snapshot_id} completed"
         api.wait_for(self.client, what, "snapshot_completed", self.timeout, query)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
+from ansible_collections.slipway.aws.plugins.module_utils._retries import AWSRetry
 
 if TYPE_CHECKING:
     from typing import Any

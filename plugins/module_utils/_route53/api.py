@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 from ansible_collections.amazon.aws.plugins.module_utils.waiter import custom_waiter_config
 
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
+from ansible_collections.slipway.aws.plugins.module_utils._retries import AWSRetry
 from ansible_collections.slipway.aws.plugins.module_utils._route53.names import canonical_name
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
+from ansible_collections.slipway.aws.plugins.module_utils._retries import AWSRetry
 from ansible_collections.slipway.aws.plugins.module_utils._site.compare import Listed
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
+from ansible_collections.slipway.aws.plugins.module_utils._retries import AWSRetry
 
 if TYPE_CHECKING:
     from typing import Any

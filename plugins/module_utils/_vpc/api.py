@@ -80,7 +80,9 @@ def create_vpc(client: Any, cidr_block: str, tags: dict[str, str]) -> str:
 
 @EC2ErrorHandler.common_error_handler("wait until VPC {vpc_id} is available")
 def wait_for_vpc(client: Any, vpc_id: str) -> None:
-    client.get_waiter("vpc_available").wait(VpcIds=[vpc_id], WaiterConfig={"Delay": 2, "MaxAttempts": 60})
+    # By a filter, because a VPC that is not seen yet is no error then.
+    found = [{"Name": "vpc-id", "Values": [vpc_id]}]
+    client.get_waiter("vpc_available").wait(Filters=found, WaiterConfig={"Delay": 2, "MaxAttempts": 60})
 
 
 @EC2ErrorHandler.common_error_handler("set attribute {attribute} of VPC {vpc_id}")

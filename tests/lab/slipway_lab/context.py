@@ -11,6 +11,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from slipway_lab import addresses
+from slipway_lab.faults import Faults
 from slipway_lab.mail import Mail
 from slipway_lab.public_dns import PublicDns
 
@@ -33,6 +34,7 @@ class Lab:
     journal: every API call that was answered
     public_dns: what the hosted zones show whose domains are delegated
     mail: what AWS would have sent by e-mail
+    faults: what goes wrong on demand
     """
 
     name: str
@@ -43,6 +45,7 @@ class Lab:
     ca: Authority
     journal: Journal
     mail: Mail = field(default_factory=Mail)
+    faults: Faults = field(default_factory=Faults)
     public_dns: PublicDns = field(init=False)
     account_id: str = addresses.ACCOUNT_ID
     region: str = addresses.REGION

@@ -34,6 +34,8 @@ class Call:
     status: int
     error: str | None
     principal: str
+    # Which fault was injected; without an answer, the status is 0.
+    injected: str | None = None
 
 
 class Journal:
@@ -41,11 +43,20 @@ class Journal:
         self._calls: list[Call] = []
         self._lock = threading.Lock()
 
-    def record(self, service: str, operation: str, status: int, error: str | None, principal: str) -> None:
+    def record(
+        self,
+        service: str,
+        operation: str,
+        status: int,
+        error: str | None,
+        principal: str,
+        injected: str | None = None,
+    ) -> None:
         with self._lock:
             seq = len(self._calls) + 1
             mutating = is_mutating(operation)
-            self._calls.append(Call(seq, time.time(), service, operation, mutating, status, error, principal))
+            call = Call(seq, time.time(), service, operation, mutating, status, error, principal, injected)
+            self._calls.append(call)
 
     def since(self, seq: int) -> dict[str, Any]:
         """The calls after number seq, and the number of the last."""

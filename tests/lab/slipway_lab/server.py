@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import logging
 import signal
+import socket
 import socketserver
+import struct
 import threading
 import time
 import traceback
@@ -45,12 +48,12 @@ from slipway_lab.aws import ssm
 from slipway_lab.ca import Authority
 from slipway_lab.delays import Delays
 from slipway_lab.dns import Upstream
+from slipway_lab.faults import ConnectionLostError
 from slipway_lab.journal import Journal
 from slipway_lab.journal import is_mutating
 from slipway_lab.names import Names
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Iterable
     from typing import Any
@@ -81,9 +84,18 @@ class Application:
             return self._certify(environ, start_response)
         call = calls.read_call(environ)
         principal = principals.of(call.access_key)
-        status, headers, body = self._answer(call, principal, environ)
+        record = functools.partial(self._lab.journal.record, call.service, call.operation, principal=principal["arn"])
+        try:
+            (status, headers, body), injected = self._lab.faults.carry_out(
+                call,
+                of_host=principal["type"] == "assumed-role",
+                execute=lambda: self._answer(call, principal, environ),
+            )
+        except ConnectionLostError as lost:
+            record(status=0, error=None, injected=str(lost))
+            raise
         error = calls.error_code(body, headers) if status >= 400 else None
-        self._lab.journal.record(call.service, call.operation, status, error, principal["arn"])
+        record(status=status, error=error, injected=injected)
         start_response(f"{status} ", list(headers.items()))
         return [body]
 
@@ -129,6 +141,13 @@ class Application:
                 answer = self._lab.journal.since(request.args.get("since", 0, type=int))
             case "GET", "mail":
                 answer = {"messages": self._lab.mail.all()}
+            case "GET", "faults":
+                answer = self._lab.faults.report()
+            case "PUT", "faults":
+                try:
+                    answer = self._lab.faults.set(json.loads(request.get_data()))
+                except (ValueError, KeyError, TypeError) as error:
+                    status, answer = 400, {"message": str(error)}
             case "GET", "delegations":
                 answer = self._lab.public_dns.delegations()
             case "PUT", "delegations":
@@ -174,8 +193,19 @@ class RequestHandler(MotoRequestHandler):
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ.pop("wsgi.input_terminated", None)
         environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        try:
+            chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        except ConnectionLostError:
+            self._reset()
+            return
         self._write(status, headers, b"".join(chunks))
+
+    def _reset(self) -> None:
+        """End the connection as a network does that fails: no answer, no farewell."""
+        self.close_connection = True
+        # With nothing to linger for, closing resets.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def _write(self, status: str, headers: Any, body: bytes) -> None:
         self.send_response(int(status.split()[0]))

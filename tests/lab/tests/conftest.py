@@ -70,7 +70,8 @@ class Emulator:
             endpoint_url=self.url,
             region_name="us-east-1",
             verify=str(self.lab.ca.certificate_file),
-            config=botocore.config.Config(
+            config=options.pop("config", None)
+            or botocore.config.Config(
                 retries={"max_attempts": 0},
                 s3={"addressing_style": "path"},
                 # New buckets know no other; boto3 presigns with the older version if it may.

@@ -13,6 +13,7 @@ from slipway_lab.aws import ec2_addresses
 from slipway_lab.aws import ec2_images
 from slipway_lab.aws import ec2_instances
 from slipway_lab.aws import ec2_networks
+from slipway_lab.aws import ec2_tokens
 from slipway_lab.aws import ec2_volumes
 from slipway_lab.fabric import Fabric
 from slipway_lab.hosts import Hosts
@@ -60,5 +61,7 @@ def install(lab: Lab, upstream: Upstream | None) -> Compute:
     ec2_addresses.install(compute)
     ec2_networks.install()
     ec2_volumes.install(compute)
+    # Last: what is answered again is not made again.
+    ec2_tokens.install()
     ec2_instances.install(compute)
     return compute

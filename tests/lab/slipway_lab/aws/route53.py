@@ -45,6 +45,7 @@ _ALIAS_AND_ROUTING = {
 
 def install(lab: Lab) -> None:
     _install_zones(lab)
+    _install_health_checks()
     _install_records(lab)
     lab.public_dns.zones = lambda: _public_zones(lab.account_id)
 
@@ -89,6 +90,25 @@ def _name_servers(zone_id: str) -> list[str]:
         f"ns-{number + 512 * index}.awsdns-{number % 64:02}.{top}"
         for index, top in enumerate(("com", "net", "org", "co.uk"))
     ]
+
+
+def _install_health_checks() -> None:
+    @wraps(Route53Backend, "create_health_check")
+    def create_health_check(original: Any, self: Any, caller_reference: str, health_check_args: dict[str, Any]) -> Any:
+        """A repeated call is answered with the check that is there; with other settings it is refused."""
+        asked = self.__dict__.setdefault("lab_health_checks", {})
+        if caller_reference in asked:
+            settings, check = asked[caller_reference]
+            if settings != health_check_args or check.id not in self.health_checks:
+                raise Route53ClientError(
+                    "HealthCheckAlreadyExists",
+                    "A health check has already been created with the specified caller reference.",
+                )
+            return check
+        settings = dict(health_check_args)
+        check = original(caller_reference, health_check_args)
+        asked[caller_reference] = (settings, check)
+        return check
 
 
 def _install_zones(lab: Lab) -> None:

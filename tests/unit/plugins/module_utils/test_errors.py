@@ -83,4 +83,4 @@ def test_a_wait_that_ends_says_what_for(iam):
     iam.stubber.add_client_error("get_role", "NoSuchEntity", "Not yet")
     with pytest.raises(AnsibleAWSError) as raised:
         wait_for_role(iam, "shop")
-    assert raised.value.message == "Timeout trying to wait for role shop"
+    assert raised.value.message == "Timeout trying to wait for role shop. Run again to go on waiting"
