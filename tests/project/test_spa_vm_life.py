@@ -307,6 +307,10 @@ def test_other_secrets_without_a_failed_request(lab, project, first_run, watch):
     assert load.result["requests"] > 200
     assert load.result["failed"] == 0, load.result
 
+    record = project.deployments()[0]
+    assert (record["action"], record["result"], record["parts"]) == ("rotate secrets", "succeeded", {})
+    assert not project.lock()["held"]
+
     new = project.secrets()
     assert not set(old.values()) & set(new.values())
     assert project.ask_past_the_edge(new["origin-secret"]) == 200
