@@ -51,8 +51,9 @@ LEVELS = {
 }
 # The project's life applies the same roles on both releases of Debian; the other levels hold samples of the sweeps.
 ONLY_LONG = {"molecule", "sweeps"}
-# Seconds after which what still runs is ended: it hangs. A level's log has the stack then (faulthandler_timeout).
+# Seconds after which a command that still runs is ended, for it hangs; faulthandler_timeout has said where.
 LIMIT = 3600
+LIMITS = {"sweeps": 4 * 3600}
 WITH_LAB = {"lab", "integration", "project", "variants", "molecule", "sweeps"}
 # What runs beside what. Lives wait often, for hosts and for what spreads: three lanes on two cores, each as long as the
 # others.
@@ -63,12 +64,12 @@ LANES = [
 ]
 
 
-def run_command(command: str, out: TextIO) -> tuple[int, float]:
+def run_command(command: str, limit: int, out: TextIO) -> tuple[int, float]:
     """Run a command; returns its exit status, and the processor's minutes that it and what it waited for took."""
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
     out.write(f"$ {command}\n")
     out.flush()
-    limited = ["timeout", "--foreground", "--kill-after=60", str(LIMIT), "sh", "-c", command]
+    limited = ["timeout", "--foreground", "--kill-after=60", str(limit), "sh", "-c", command]
     process = subprocess.Popen(limited, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
     _pid, status, used = os.wait4(process.pid, 0)
     return os.waitstatus_to_exitcode(status), (used.ru_utime + used.ru_stime) / 60
@@ -80,7 +81,7 @@ def run_level(name: str) -> bool:
     code, worked, started = 0, 0.0, time.monotonic()
     with log.open("w", encoding="utf-8") as out:
         for command in LEVELS[name]:
-            code, minutes = run_command(command, out)
+            code, minutes = run_command(command, LIMITS.get(name, LIMIT), out)
             worked += minutes
             if code != 0:
                 break

@@ -42,7 +42,6 @@ MAKE = (
 def fill(disk: Path, spare: int) -> None:
     """Leave so many bytes free."""
     with (disk / "filler").open("wb") as file:
-        file.truncate(0)
         while (more := shutil.disk_usage(disk).free - spare) > 0:
             file.write(bytes(min(more, 1 << 20)))
             file.flush()
