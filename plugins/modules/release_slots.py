@@ -24,7 +24,8 @@ description:
     moment the live release is stopped. It is not put back if the live release has written to it since and works with
     the new schema. Rows that a migration which failed had changed without a transaction, and without a trace in the
     schema, are not noticed.
-  - A run that was interrupted anywhere is finished by the next one.
+  - A run that was interrupted anywhere is finished by the next one. If its task still goes on, the next one waits for
+    that, up to 300 seconds.
   - Runs on the host, and needs nothing there but Python, systemd and HAProxy.
 options:
   name:
@@ -257,6 +258,7 @@ drained:
   sample: true
 """
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -327,6 +329,15 @@ def build_diff(params: dict[str, Any], plan: Plan, before: SlotState | None, aft
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     app = Application(params["name"], params["directory"], params["configuration_directory"], module.run_command)
+    # Without the directory there is nothing yet to release, nor anybody who does.
+    if module.check_mode or not os.path.isdir(params["directory"]):
+        return make_live(module, app)
+    with app.locked():
+        return make_live(module, app)
+
+
+def make_live(module: AnsibleModule, app: Application) -> dict[str, Any]:
+    params = module.params
     servers = {slot["name"]: slot["server"] for slot in params["slots"]}
     proxy = Proxy(params["socket"], params["backend"], servers, params["state_file"])
     data = Data(params["database"], params["backup_directory"]) if params["database"] else None

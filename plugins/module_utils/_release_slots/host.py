@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -31,6 +32,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._release_slots.plan im
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Iterator
     from typing import Any
 
 UNIT_DIRECTORY = "/etc/systemd/system"
@@ -39,6 +41,8 @@ COMPLETION_MARKER = ".release-complete"
 ARCHIVE_SUFFIX = ".tar.gz"
 ANSWER_TIMEOUT = 5
 PAUSE = 0.2
+# Longer than a release of another run usually takes.
+LOCK_TIMEOUT = 300
 
 
 class ReleaseError(Exception):
@@ -102,6 +106,31 @@ class Application:
         self.directory = directory
         self.configuration_directory = configuration_directory
         self._run = run
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let one process at a time release the application on this host.
+
+        Who holds the deployment's lock may find another here: a run that was killed on the controller goes on with the
+        task that it had begun.
+        """
+        descriptor = os.open(os.path.join(self.directory, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            deadline = time.monotonic() + LOCK_TIMEOUT
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        raise ReleaseError(
+                            f"another run has been releasing on this host for the {LOCK_TIMEOUT} seconds that this one "
+                            "waited. When it has ended, run again"
+                        ) from None
+                    time.sleep(PAUSE)  # flock has no deadline of its own
+            yield
+        finally:
+            os.close(descriptor)  # and the lock with it; of a process that was killed, the kernel does so
 
     def unit(self, slot: str) -> str:
         return f"{self.name}-{slot}.service"

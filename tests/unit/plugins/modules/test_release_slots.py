@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -292,6 +294,33 @@ def test_an_earlier_release_is_made_live_again_by_its_id(host: Host, deploy: Cal
         deploy(release)
     assert deploy("r1")["previous_release"] == "r2"
     assert_settled(host, "a", "r1")
+
+
+def test_a_run_waits_for_the_end_of_another_on_the_host(
+    host: Host, deploy: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was killed on the controller goes on with its task on the host."""
+    for release in ("r1", "r2"):
+        host.build(release)
+    deploy("r1")
+    monkeypatch.setattr(host_module, "LOCK_TIMEOUT", 0.3)
+    descriptor = os.open(host.root / "opt" / ".lock", os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        before = host.changes
+        failed = deploy("r2")
+        assert failed["failed"]
+        assert "another run has been releasing on this host" in failed["msg"]
+        assert host.changes == before
+        assert deploy("r2", check_mode=True)["changed"]  # a plan does not wait
+        monkeypatch.setattr(host_module, "LOCK_TIMEOUT", 60)
+        timer = threading.Timer(0.5, fcntl.flock, (descriptor, fcntl.LOCK_UN))
+        timer.start()
+        assert deploy("r2")["changed"]
+        timer.join()
+    finally:
+        os.close(descriptor)
+    assert_settled(host, "b", "r2")
 
 
 def test_old_releases_are_removed(host: Host, deploy: Callable[..., dict[str, Any]]) -> None:
