@@ -19,12 +19,14 @@ description:
 options:
   _terms:
     description: Lists of a service, an operation and its parameters.
+  region:
+    description: Where they are made, if not in the region of the environment.
 """
 
 
-def call(service, operation, parameters):
+def call(region, service, operation, parameters):
     try:
-        answer = getattr(boto3.client(service), operation)(**parameters)
+        answer = getattr(boto3.client(service, region_name=region), operation)(**parameters)
     except ClientError as error:
         return {"error": error.response["Error"]["Code"]}
     answer.pop("ResponseMetadata")
@@ -35,5 +37,5 @@ def call(service, operation, parameters):
 
 
 class LookupModule(LookupBase):
-    def run(self, terms, variables=None, **kwargs):
-        return [call(*json.loads(json.dumps(term))) for term in terms]
+    def run(self, terms, variables=None, region=None, **kwargs):
+        return [call(region, *json.loads(json.dumps(term))) for term in terms]
