@@ -71,6 +71,7 @@ def call_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         check_mode: bool = False,
         diff: bool = False,
     ) -> dict[str, Any]:
+        from ansible.module_utils.common import warnings
         from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
         def client(_self: AnsibleAWSModule, service: str, *_args: Any, **_kwargs: Any) -> Any:
@@ -78,6 +79,9 @@ def call_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
         monkeypatch.setattr(AnsibleAWSModule, "client", client)
         arguments = {**params, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
+        # Nor does it know what the module before it has warned of.
+        warnings._global_warnings.clear()
+        warnings._global_deprecations.clear()
         with module_arguments(arguments), pytest.raises(SystemExit):
             module.main()
         return json.loads(capsys.readouterr().out.strip().splitlines()[-1])

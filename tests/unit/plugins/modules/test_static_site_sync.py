@@ -232,6 +232,7 @@ def test_a_new_release(cloud: Cloud, publish) -> None:
     assert done["site"].pop("invalidation_id") not in (None, UNKNOWN)
     assert done == planned
     assert done["site"] == {
+        "is_changed": True,
         "bucket": BUCKET,
         "key_prefix": "",
         "manifest_key": MANIFEST,
