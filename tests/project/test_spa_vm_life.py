@@ -209,7 +209,7 @@ def test_a_good_release_is_deployed_under_load_without_a_failed_request(lab, pro
         (unhealthy_release, "after 30 seconds: it answered with status 503", "planted fault"),
         (failing_migration, "its migration failed", "planted migration failure"),
         (hanging_migration, "its migration did not end in the time that it has", "planted hang of the migration"),
-        (failing_sync, "Failed to install what uv.lock names", "hash"),
+        (failing_sync, "Failed to install what uv.lock names", "Hash mismatch"),
         (hang_at_start, "after 30 seconds: no answer", "planted hang"),
     ],
     ids=["crash", "health", "migration", "hanging migration", "uv sync", "hang"],
