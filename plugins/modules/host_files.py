@@ -201,13 +201,11 @@ def ensure(module: AnsibleModule, item: dict[str, Any]) -> tuple[bool, dict[str,
     after = item["target"] if state == "link" else item["content"]
     changed = kind != state or (state != "directory" and before != after)
     if changed and not module.check_mode:
+        make_directory(path if state == "directory" else os.path.dirname(path))
         if state == "file":
-            make_directory(os.path.dirname(path))
             write_file(module, item)
         elif state == "link":
             write_link(item)
-        else:
-            make_directory(path)
     diff: dict[str, Any] = {"before": {}, "after": {}}
     # Where there is nothing of its kind yet, a plan has nothing to compare: owner and mode are a part of what is made.
     if not changed or kind == state or not module.check_mode:

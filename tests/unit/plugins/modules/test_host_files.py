@@ -68,6 +68,7 @@ def test_what_is_made_on_the_way_is_open_whatever_the_umask(run, tmp_path):
     files = [
         {"path": f"{tmp_path}/etc/uv/uv.toml", "content": ""},
         {"path": f"{tmp_path}/srv/app/data", "state": "directory", "mode": "0700"},
+        {"path": f"{tmp_path}/run/app/data", "state": "link", "target": f"{tmp_path}/srv/app/data"},
     ]
     earlier = os.umask(0o077)
     try:
@@ -77,6 +78,7 @@ def test_what_is_made_on_the_way_is_open_whatever_the_umask(run, tmp_path):
         os.umask(earlier)
     assert [mode(tmp_path / name) for name in ("etc", "etc/uv", "etc/uv/uv.toml")] == [0o755, 0o755, 0o644]
     assert [mode(tmp_path / name) for name in ("srv", "srv/app", "srv/app/data")] == [0o755, 0o755, 0o700]
+    assert [mode(tmp_path / name) for name in ("run", "run/app")] == [0o755, 0o755]
     assert not run(*files)["changed"]
 
 
