@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, help="where to work (default: where temporary files go)")
     parser.add_argument("--mebibytes", type=int, default=1024)
     parser.add_argument("--documents", type=float, default=0.5, help="share of JSON, 0 to 1 (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3, help="how often; medians are printed (default: %(default)s)")
     arguments = parser.parse_args()
     missing = [name for name in ("sqlite3", "gzip", "zstd") if not shutil.which(name)]
     if missing:
@@ -148,6 +148,7 @@ def main() -> None:
         for number in range(arguments.rounds):
             for way in ways if number % 2 else reversed(ways):
                 with tempfile.TemporaryDirectory(dir=temporary) as directory:
+                    os.sync()  # what the one before wrote is nobody's burden
                     _sqlite.hash_file(str(database))  # both find it in memory, as far as there is room
                     start, used = time.monotonic(), sum(os.times()[:4])
                     made = ways[way](database, Path(directory))

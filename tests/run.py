@@ -58,9 +58,9 @@ WITH_LAB = {"lab", "integration", "project", "variants", "molecule", "sweeps"}
 # What runs beside what. Lives wait often, for hosts and for what spreads: three lanes on two cores, each as long as the
 # others.
 LANES = [
-    ["project", "lab", "lint", "molecule"],
+    ["project", "lab", "lint", "sanity", "molecule"],
     ["variants", "unit", "examples", "sweeps"],
-    ["integration", "sanity"],
+    ["integration"],
 ]
 
 

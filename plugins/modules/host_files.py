@@ -171,6 +171,15 @@ def write_file(module: AnsibleModule, item: dict[str, Any]) -> None:
     module.atomic_move(beside, item["path"])
 
 
+def make_directory(path: str) -> None:
+    """Make a directory and those above it with the mode 0755, whatever umask the user of the connection has."""
+    earlier = os.umask(0o022)
+    try:
+        os.makedirs(path, exist_ok=True)
+    finally:
+        os.umask(earlier)
+
+
 def write_link(item: dict[str, Any]) -> None:
     if not os.path.exists(os.path.join(os.path.dirname(item["path"]), item["target"])):
         raise FilesError(f"{item['path']} is to lead to {item['target']}, which is not there. Write another target")
@@ -192,13 +201,11 @@ def ensure(module: AnsibleModule, item: dict[str, Any]) -> tuple[bool, dict[str,
     after = item["target"] if state == "link" else item["content"]
     changed = kind != state or (state != "directory" and before != after)
     if changed and not module.check_mode:
+        make_directory(path if state == "directory" else os.path.dirname(path))
         if state == "file":
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             write_file(module, item)
         elif state == "link":
             write_link(item)
-        else:
-            os.makedirs(path, mode=0o755)
     diff: dict[str, Any] = {"before": {}, "after": {}}
     # Where there is nothing of its kind yet, a plan has nothing to compare: owner and mode are a part of what is made.
     if not changed or kind == state or not module.check_mode:

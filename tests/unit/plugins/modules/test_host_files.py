@@ -64,6 +64,24 @@ def test_four_runs(run, tmp_path):
         assert again["changed_paths"] == again["diff"] == []
 
 
+def test_what_is_made_on_the_way_is_open_whatever_the_umask(run, tmp_path):
+    files = [
+        {"path": f"{tmp_path}/etc/uv/uv.toml", "content": ""},
+        {"path": f"{tmp_path}/srv/app/data", "state": "directory", "mode": "0700"},
+        {"path": f"{tmp_path}/run/app/data", "state": "link", "target": f"{tmp_path}/srv/app/data"},
+    ]
+    earlier = os.umask(0o077)
+    try:
+        run(*files)
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(earlier)
+    assert [mode(tmp_path / name) for name in ("etc", "etc/uv", "etc/uv/uv.toml")] == [0o755, 0o755, 0o644]
+    assert [mode(tmp_path / name) for name in ("srv", "srv/app", "srv/app/data")] == [0o755, 0o755, 0o700]
+    assert [mode(tmp_path / name) for name in ("run", "run/app")] == [0o755, 0o755]
+    assert not run(*files)["changed"]
+
+
 def test_what_differs_is_changed_and_nothing_else(run, tmp_path):
     kept, other, opened = (tmp_path / name for name in ("kept", "other", "opened"))
     for path in (kept, other, opened):
