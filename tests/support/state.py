@@ -297,7 +297,7 @@ _MADE_UP = re.compile(
     r"|\b(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b"
     r"|\b(?P<domain>d[0-9a-z]{12,14})(?=\.cloudfront\.net)"
     r"|\b(?P<cloudfront>E[0-9A-Z]{12,14})\b"
-    r"|(?<=hostedzone/)(?P<zone>Z[0-9A-Z]{10,})\b"
+    r"|(?<=hostedzone/)(?P<zone>[0-9A-Z]{10,})\b"
     r"|(?<=secret:)(?P<secret>[\w/+=.@-]+-[A-Za-z0-9]{6})\b(?!-)"
     r"|\b(?P<role>A(?:ROA|IPA|IDA)[0-9A-Z]{12,})\b"
     r"|\b(?P<mac>(?:[0-9a-f]{2}:){5}[0-9a-f]{2})\b"
@@ -347,6 +347,7 @@ _VOLATILE = frozenset(
         "SubscriptionsConfirmed",
         "TimePeriod",
         "CalculatedSpend",
+        "run",  # of static_site_sync's manifest: which run wrote it
     }
 )
 # The first behavior that matches is the one that counts.

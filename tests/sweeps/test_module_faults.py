@@ -19,6 +19,7 @@ from sweep import live_with_faults
 TITLES = [case.title for case in build_cases()]
 FAULTS = {
     "passing": {"seed": 1, "rate": 0.33},
+    "passing, others": {"seed": 3, "rate": 0.33},
     # What does not pass ends a run. Throttling would too, after minutes of trying.
     "staying": {"seed": 2, "rate": 0.1, "persistent": True, "kinds": ["reset_before", "reset_after"]},
 }
