@@ -6,8 +6,9 @@
 read(client) asks each service for what the collection can make, normalise() replaces what AWS makes up (ids, addresses,
 times) by names that depend on nothing but where they stand, and duplicates() finds what is there more than once.
 
-What is left out: invalidations (an interrupted run may ask for one more), records of changes, metrics, the number of
-versions of an object or a secret. What terminated instances leave behind for an hour is left out, too.
+What is left out: invalidations (an interrupted run may ask for one more), records of deployments (an interrupted one
+has its own), records of changes, metrics, the number of versions of an object or a secret. What terminated instances
+leave behind for an hour is left out, too.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ def _read_ec2(ec2: Any) -> State:
         for attribute in ("enableDnsSupport", "enableDnsHostnames"):
             answer = ec2.describe_vpc_attribute(VpcId=vpc["VpcId"], Attribute=attribute)
             vpc[attribute] = answer[attribute[0].upper() + attribute[1:]]["Value"]
+    for association in state["ec2 profile association"]:
+        association["IamInstanceProfile"].pop("Id")  # made up; its ARN says which one it is
     reservations = _pages(ec2, "describe_instances", "Reservations")
     instances = [instance for reservation in reservations for instance in reservation["Instances"]]
     alive = [item for item in instances if item["State"]["Name"] not in ("shutting-down", "terminated")]
@@ -131,8 +134,12 @@ def _read_s3(s3: Any) -> State:
     return {"s3 bucket": buckets}
 
 
+_DEPLOYMENT = re.compile(r"deployments/\d{8}T\d{6}Z-[0-9a-f]+\.json")
+
+
 def _objects(s3: Any, bucket: str) -> list[dict[str, Any]]:
-    return _pages(s3, "list_objects_v2", "Contents", Bucket=bucket)
+    found = _pages(s3, "list_objects_v2", "Contents", Bucket=bucket)
+    return [item for item in found if not _DEPLOYMENT.fullmatch(item["Key"])]
 
 
 _HEADERS = ("ContentType", "CacheControl", "ContentEncoding", "ContentDisposition", "Metadata", "ServerSideEncryption")
@@ -292,12 +299,13 @@ READERS: dict[str, Callable[[Any], State]] = {
 
 # What is made up anew, wherever it stands: the first group is what kind of thing it is.
 _MADE_UP = re.compile(
-    r"\b(?P<ec2>vpc|subnet|igw|rtb|rtbassoc|acl|aclassoc|sg|sgr|i|vol|snap|eipalloc|eipassoc|eni|eni-attach|r|key|"
+    r"\b(?P<ec2>vpc|pl|subnet|igw|rtb|rtbassoc|acl|aclassoc|sg|sgr|i|vol|snap|eipalloc|eipassoc|eni|eni-attach|r|key|"
     r"iip-assoc|dopt|vpc-cidr-assoc|subnet-cidr-assoc)-[0-9a-f]{8,17}\b"
     r"|\b(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b"
     r"|\b(?P<domain>d[0-9a-z]{12,14})(?=\.cloudfront\.net)"
     r"|\b(?P<cloudfront>E[0-9A-Z]{12,14})\b"
     r"|(?<=hostedzone/)(?P<zone>[0-9A-Z]{10,})\b"
+    r"|(?<=deployments/)(?P<deployment>\d{8}T\d{6}Z-[0-9a-f]+)\b"
     r"|(?<=secret:)(?P<secret>[\w/+=.@-]+-[A-Za-z0-9]{6})\b(?!-)"
     r"|\b(?P<role>A(?:ROA|IPA|IDA)[0-9A-Z]{12,})\b"
     r"|\b(?P<mac>(?:[0-9a-f]{2}:){5}[0-9a-f]{2})\b"
@@ -347,9 +355,13 @@ _VOLATILE = frozenset(
         "SubscriptionsConfirmed",
         "TimePeriod",
         "CalculatedSpend",
-        "run",  # of static_site_sync's manifest: which run wrote it
+        "run",  # of static_site_sync's manifest, and of a deployment: which run it was
+        "pid",
+        "start",
     }
 )
+# Values that are generated, or a lab's own. How long they are, is asked for.
+_GENERATED = frozenset({"HeaderValue", "KeyFingerprint"})
 # The first behavior that matches is the one that counts.
 _ORDERED = frozenset({"CacheBehaviors"})
 
@@ -383,7 +395,11 @@ def _kind(found: re.Match[str]) -> tuple[str, str]:
 
 def _strip(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _strip(item) for key, item in value.items() if key not in _VOLATILE and key != "ResponseMetadata"}
+        return {
+            key: f"<{len(item)} characters>" if key in _GENERATED else _strip(item)
+            for key, item in value.items()
+            if key not in _VOLATILE and key != "ResponseMetadata"
+        }
     if isinstance(value, (list, tuple)):
         return [_strip(item) for item in value]
     if isinstance(value, (str, int, float, bool, type(None))):

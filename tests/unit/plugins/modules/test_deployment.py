@@ -286,6 +286,20 @@ def test_a_write_whose_answer_was_lost_is_no_conflict(project: Project, monkeypa
     assert project.end(ALICE)["deployment"]["result"] == "succeeded"
 
 
+def kill_at_write(s3: Any, number: int) -> list[int]:
+    """Break off before the write of this number, from 0 on; -1 in the list that is returned lets all pass."""
+    left = [number]
+
+    def before_call(model: Any, **_kwargs: Any) -> None:
+        if model.name.startswith("Put"):
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            left[0] -= 1
+
+    s3.meta.events.register_first("before-call", before_call)
+    return left
+
+
 def test_killed_before_each_write_the_next_run_finishes(
     tmp_path: Path, call_module: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,15 +320,7 @@ def test_killed_before_each_write_the_next_run_finishes(
         with mock_aws():
             clients = {name: boto3.client(name, region_name="us-east-1") for name in ("s3", "sts")}
             clients["s3"].create_bucket(Bucket=BUCKET)
-            left = [kill_at]
-
-            def before_call(model: Any, left: list[int] = left, **_kwargs: Any) -> None:
-                if model.name.startswith("Put"):
-                    if left[0] == 0:
-                        raise KeyboardInterrupt
-                    left[0] -= 1
-
-            clients["s3"].meta.events.register_first("before-call", before_call)
+            left = kill_at_write(clients["s3"], kill_at)
             owner = {**describe_process(os.getpid()), "start": "0", "run": f"{next(runs):012x}"}
             params = {"bucket": BUCKET, "owner": owner, "part": "backend", "release": release}
             try:
