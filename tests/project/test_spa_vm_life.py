@@ -322,7 +322,7 @@ def test_other_secrets_without_a_failed_request(lab, project, first_run, watch):
     assert find_as_root_on_host(project, f"/etc/etf-portfolio/{live}.env", old) == []
 
     again = lab.play(*SITE).expect_success()
-    assert again.changes == []
+    assert again.changes == [], again.output[-4000:]
     assert again.writes == []
 
     values = {**{f"old {name}": value for name, value in old.items()}, **new}
@@ -438,7 +438,7 @@ def test_destroy_leaves_nothing_but_what_it_announces(lab, project, first_run):
     assert re.search(r"Kept on purpose: .*\bsnap-\w+\b", run.output)
     assert leftovers(lab) == []
     again = lab.play("playbooks/destroy.yml", "-i", INVENTORY, "-e", "confirm=etf-portfolio").expect_success()
-    assert again.changes == []
+    assert again.changes == [], again.output[-4000:]
     assert again.writes == []
 
 

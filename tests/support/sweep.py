@@ -139,7 +139,8 @@ def kill_everywhere(life: Life, summary: Summary, points: Iterator[int] | None =
 
 # A message of a run that stopped: what was being done to what, by which call, and what to do next.
 _NEXT_STEP = re.compile(r"\b(run again|then run|run the same)\b", re.IGNORECASE)
-_DOING = re.compile(r"^(?:Failed to|Timeout trying to|Failed) [a-z]+ \S+")
+# Preflight says it of a variable.
+_DOING = re.compile(r"(?:^|: )(?:Failed to|Timeout trying to|Failed) [a-z]+ \S+")
 
 
 def message_problems(message: str) -> list[str]:
