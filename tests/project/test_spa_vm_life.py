@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from bad_releases import expect_refused
 from leaks import GitServer
 from leaks import ProcessWatch
 from leaks import count_in_journal
@@ -26,14 +27,8 @@ from project import INVENTORY
 from project import NAME
 from releases import BACKEND
 from releases import OTHER_PAGE
-from releases import crash_at_start
-from releases import failing_migration
-from releases import failing_sync
 from releases import good_release
-from releases import hang_at_start
-from releases import hanging_migration
 from releases import other_page
-from releases import unhealthy_release
 from web import ask
 from web import is_closed
 
@@ -202,45 +197,10 @@ def test_a_good_release_is_deployed_under_load_without_a_failed_request(lab, pro
 
 
 # What the run says of each: the reason, and what stands in the last lines of the log.
-@pytest.mark.parametrize(
-    ("make", "reason", "last_lines"),
-    [
-        (crash_at_start, "its process ended", "planted crash"),
-        (unhealthy_release, "after 30 seconds: it answered with status 503", "planted fault"),
-        (failing_migration, "its migration failed", "planted migration failure"),
-        (hanging_migration, "its migration did not end in the time that it has", "planted hang of the migration"),
-        (failing_sync, "Failed to install what uv.lock names", "Hash mismatch"),
-        (hang_at_start, "after 30 seconds: no answer", "planted hang"),
-    ],
-    ids=["crash", "health", "migration", "hanging migration", "uv sync", "hang"],
-)
-def test_a_bad_release_never_becomes_live(lab, project, first_run, tmp_path, make, reason, last_lines):
-    def look():
-        rehearsal = project.on_host("ls /var/lib/slipway/rehearsal; ls /run/systemd/system | grep rehearsal; true")
-        return project.ask("/api/v1/health").json(), project.dump(), project.on_host("ls /etc/etf-portfolio"), rehearsal
-
-    before, releases = look(), project.on_host("ls -A /opt/etf-portfolio/releases")
-    variables = {
-        "app_backend": {"path": str(make(tmp_path / "backend"))},
-        "python_app_health_timeout": 30,
-        "python_app_migrate_timeout": 30,
-    }
-    with measure(f"{project.url}/api/v1/health", rate=50, ca=lab.environment["AWS_CA_BUNDLE"]) as load:
-        run = lab.play(*DEPLOY, "-e", json.dumps(variables), "-e", "part=backend")
-    assert run.code != 0
-    failures = "\n".join(run.failures)
-    assert reason in failures, failures
-    assert last_lines in failures, failures
-    assert load.result["failed"] == 0, load.result
-    assert look() == before
-    if make is failing_sync:
-        assert project.on_host("ls -A /opt/etf-portfolio/releases") == releases
-
-    record = project.deployments()[0]
-    assert record["result"] == "failed"
-    assert reason in record["reason"]
-    assert "Last lines" not in record["reason"]  # a log has not been looked through for what must not be kept
-    assert not project.lock()["held"]
+# tests/sweeps/test_releases.py has all of them.
+@pytest.mark.parametrize("bad", ["crash", "migration", "uv sync"])
+def test_a_bad_release_never_becomes_live(lab, project, first_run, tmp_path, bad):
+    expect_refused(lab, project, bad, tmp_path)
 
 
 def test_a_rollback_brings_back_both_parts_out_of_the_bucket(lab, project, first_run):
@@ -295,6 +255,8 @@ def test_nobody_deploys_beside_another_and_a_killed_run_is_finished_by_the_next(
     assert project.deployments()[0]["result"] == "succeeded"
     assert not project.lock()["held"]
     assert project.ask("/api/v1/health").json()["release"] == project.deployments()[0]["parts"]["backend"]["after"]
+
+    lab.play(*DEPLOY).expect_success()  # what the inventory says, for the tests after this one
 
 
 def test_other_secrets_without_a_failed_request(lab, project, first_run, watch):

@@ -1,13 +1,18 @@
 # Copyright: Contributors to the slipway.aws project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Twenty releases in a row under load, every second request on a connection of its own, and none of them fails."""
+"""Releases under load, every second request on a connection of its own: none of them fails.
+
+Twenty good ones in a row, then each kind of bad one, which must not become live.
+"""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from bad_releases import BAD_RELEASES
+from bad_releases import expect_refused
 from load import measure
 from project import INVENTORY
 from releases import good_release
@@ -38,4 +43,10 @@ def test_a_release_under_load(lab, project, built, tmp_path, number):
     assert load.result["requests"] >= 200
     assert f"4.0.{number}" in load.result["seen"]
     assert project.ask("/api/v1/health").json()["version"] == f"4.0.{number}"
+    assert project.bought() == built
+
+
+@pytest.mark.parametrize("bad", BAD_RELEASES)
+def test_a_bad_release_under_load(lab, project, built, tmp_path, bad):
+    expect_refused(lab, project, bad, tmp_path)
     assert project.bought() == built
