@@ -39,6 +39,9 @@ SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 
+# Given on the command line (playbooks/rotate_secrets.yml): the name of a secret, and none itself.
+NAMES_A_SECRET = "secret"
+
 # Not a secret, whatever the name: a reference, or a switch.
 REFERENCE = re.compile(
     r"\s*(?:\{\{.*|\{%.*|arn:aws[a-z-]*:.*|true|false|yes|no|none|null|)\s*", re.IGNORECASE | re.DOTALL
@@ -75,11 +78,15 @@ def find_values(path: str, name: str, value: Any) -> Iterator[tuple[str, str, An
         yield path, name, value
 
 
+def called(variable: str) -> str:
+    return "" if variable == NAMES_A_SECRET else variable
+
+
 def check_secrets(inventory: Inventory, facts: Facts) -> Iterator[Problem]:
     for variable in sorted(inventory.raw):
         if variable.startswith("vault_"):
             continue
-        for path, name, value in find_values(variable, variable, inventory.raw[variable]):
+        for path, name, value in find_values(variable, called(variable), inventory.raw[variable]):
             what = recognise_secret(name, value)
             if what:
                 yield Problem(path, f"it holds {what}, in plain text", secret_advice(what, variable, name))
@@ -110,7 +117,7 @@ def secret_values(inventory: Inventory) -> set[str]:
     """The secrets themselves, so that no other message shows them."""
     found = set()
     for variable, content in inventory.raw.items():
-        for _path, name, value in find_values(variable, variable, content):
+        for _path, name, value in find_values(variable, called(variable), content):
             if recognise_secret(name, value):
                 found.add(str(value))
     return found

@@ -94,6 +94,14 @@ def test_secrets_are_found_at_any_depth_and_never_shown():
     assert 'Write: token: "{{ vault_token }}"' in text
 
 
+def test_the_name_of_a_secret_is_none():
+    assert check({"secret": "origin-secret"}) == []
+    assert [problem.variable for problem in check({"app_environment": {"secret": "hunter2"}})] == [
+        "app_environment.secret"
+    ]
+    assert [problem.variable for problem in check({"secret": KEY})] == ["secret"]
+
+
 def test_vault_variables_of_files_that_are_not_encrypted():
     (problem,) = check({"vault_x": "y"}, FACTS._replace(plain_vault={"vault_x": "group_vars/all/vault.yml"}))
     assert problem.variable == "vault_x"
