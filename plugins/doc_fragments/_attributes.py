@@ -76,3 +76,27 @@ attributes:
     support: full
 options: {}
 """
+
+    # What the actions do that show on the controller what modules have gathered.
+    REPORT = r"""
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+    support: full
+    details:
+      - This action shows what was gathered, and modifies nothing that it speaks of.
+  diff_mode:
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    support: N/A
+    details:
+      - This action shows what was gathered, and modifies nothing that it speaks of.
+  idempotent:
+    description:
+      - When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates
+        no change.
+    support: full
+    details:
+      - This action shows what was gathered, and modifies nothing that it speaks of.
+options: {}
+"""

@@ -244,6 +244,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._plan import is_unknow
 from ansible_collections.slipway.aws.plugins.module_utils._plan import module_result
 from ansible_collections.slipway.aws.plugins.module_utils._release.git import secrets_of
 from ansible_collections.slipway.aws.plugins.module_utils._release.git import split_credentials
+from ansible_collections.slipway.aws.plugins.module_utils._s3.objects import is_missing_bucket
 from ansible_collections.slipway.aws.plugins.module_utils._sts.api import get_caller
 
 if TYPE_CHECKING:
@@ -283,7 +284,7 @@ def run(module: AnsibleAWSModule) -> dict[str, Any]:
         changed, record = step(place, params, module.check_mode)
     except api.AnsibleDeploymentError as error:
         # In check mode an earlier task would have made the bucket.
-        if module.check_mode and (is_unknown(params["bucket"]) or api.is_missing_bucket(error)):
+        if module.check_mode and (is_unknown(params["bucket"]) or is_missing_bucket(error)):
             changed, record = params["state"] == "begun", None
         else:
             raise

@@ -151,17 +151,17 @@ source:
 """
 
 import os
-import shutil
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.slipway.aws.plugins.module_utils._release.cache import keep_release
+from ansible_collections.slipway.aws.plugins.module_utils._release.cache import keep_tree
+from ansible_collections.slipway.aws.plugins.module_utils._release.cache import prepare_cache
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import DEFAULT_EXCLUDE
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import Content
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import ReleaseError
-from ansible_collections.slipway.aws.plugins.module_utils._release.content import ensure_archive
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import read_content
 from ansible_collections.slipway.aws.plugins.module_utils._release.git import Repository
 from ansible_collections.slipway.aws.plugins.module_utils._release.git import secrets_of
@@ -169,14 +169,6 @@ from ansible_collections.slipway.aws.plugins.module_utils._release.git import sp
 
 if TYPE_CHECKING:
     from typing import Any
-
-
-def prepare_cache(path: str | None) -> str:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    cache = os.path.abspath(path or os.path.join(home, "slipway"))
-    for name in ("", "releases", "trees"):
-        os.makedirs(os.path.join(cache, name), mode=0o700, exist_ok=True)
-    return cache
 
 
 def clean_subdirectory(subdirectory: str | None) -> str:
@@ -207,12 +199,8 @@ def read_repository(
         fresh = os.path.join(temporary, "tree")
         os.mkdir(fresh)
         repository.extract(commit, subdirectory, exclude, fresh)
-        sha256 = read_content(fresh, exclude).sha256
-        directory = os.path.join(trees, sha256)
-        if not os.path.isdir(directory) or read_content(directory, exclude).sha256 != sha256:
-            shutil.rmtree(directory, ignore_errors=True)
-            os.replace(fresh, directory)
-        return directory, read_content(directory, exclude), commit
+        directory, content = keep_tree(cache, fresh, read_content(fresh, exclude).sha256, exclude)
+    return directory, content, commit
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
@@ -230,15 +218,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         source = "path" if params["path"] else "repo"
         raise ReleaseError(f"{source}: nothing is left of {directory} when what is excluded is left out.")
 
-    archive = os.path.join(cache, "releases", f"{content.sha256}.tar.gz")
-    ensure_archive(content, archive)
-    release = {
-        "id": content.sha256[:12],
-        "content_sha256": content.sha256,
-        "files": len(content.files),
-        "archive": archive,
-        "directory": directory,
-    }
+    release = keep_release(cache, directory, content)
     return {
         "changed": False,
         "release": {**release, "commit": commit} if commit else release,

@@ -91,10 +91,8 @@ undone:
 """
 
 import os
-import shutil
 import tarfile
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.slipway.aws.plugins.module_utils._deployment import api
@@ -107,8 +105,10 @@ from ansible_collections.slipway.aws.plugins.module_utils._deployment.record imp
 from ansible_collections.slipway.aws.plugins.module_utils._deployment.record import sort_archives
 from ansible_collections.slipway.aws.plugins.module_utils._modules import AnsibleAWSModule
 from ansible_collections.slipway.aws.plugins.module_utils._modules import run_module
+from ansible_collections.slipway.aws.plugins.module_utils._release.cache import keep_release
+from ansible_collections.slipway.aws.plugins.module_utils._release.cache import keep_tree
+from ansible_collections.slipway.aws.plugins.module_utils._release.cache import prepare_cache
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import ReleaseError
-from ansible_collections.slipway.aws.plugins.module_utils._release.content import ensure_archive
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import read_content
 from ansible_collections.slipway.aws.plugins.module_utils._release.unpack import unpack
 
@@ -119,47 +119,26 @@ if TYPE_CHECKING:
 MOST_RECORDS = 100
 
 
-def prepare_cache(path: str | None) -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    cache = Path(os.path.abspath(path or os.path.join(home, "slipway")))
-    for name in ("", "releases", "trees"):
-        (cache / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    return cache
-
-
-def fetch(client: Any, bucket: str, part: str, release: str, cache: Path) -> dict[str, Any]:
+def fetch(client: Any, bucket: str, part: str, release: str, cache: str) -> dict[str, Any]:
     """A kept release, unpacked, and an archive of it as release_source makes it."""
     key = archive_key(part, release)
-    with tempfile.TemporaryDirectory(dir=cache / "trees", prefix=".tree-") as temporary:
-        fetched, fresh = Path(temporary) / "archive.tar.gz", Path(temporary) / "tree"
-        api.get_archive(client, bucket, key, str(fetched))
-        fresh.mkdir()
+    with tempfile.TemporaryDirectory(dir=os.path.join(cache, "trees"), prefix=".tree-") as temporary:
+        fetched, fresh = (os.path.join(temporary, name) for name in ("archive.tar.gz", "tree"))
+        api.get_archive(client, bucket, key, fetched)
+        os.mkdir(fresh)
         try:
             with tarfile.open(fetched, mode="r:gz") as tar:
-                unpack(tar, str(fresh), ())
-            content = read_content(str(fresh), ())
+                unpack(tar, fresh, ())
+            sha256 = read_content(fresh, ()).sha256
         except (tarfile.TarError, EOFError, OSError, ReleaseError) as error:
             raise api.AnsibleDeploymentError(message=f"Failed to unpack s3://{bucket}/{key}: {error}") from error
-        sha256 = content.sha256
         if not sha256.startswith(release):
             raise api.AnsibleDeploymentError(
                 message=f"s3://{bucket}/{key} is not release {release}: its content has the id {sha256[:12]}. "
                 "Nobody should go back to it; remove the object, and choose another release"
             )
-        directory = cache / "trees" / sha256
-        if not directory.is_dir() or read_content(str(directory), ()).sha256 != sha256:
-            shutil.rmtree(directory, ignore_errors=True)
-            os.replace(fresh, directory)
-    archive = cache / "releases" / f"{sha256}.tar.gz"
-    content = read_content(str(directory), ())
-    ensure_archive(content, str(archive))
-    return {
-        "id": release,
-        "content_sha256": sha256,
-        "files": len(content.files),
-        "archive": str(archive),
-        "directory": str(directory),
-    }
+        directory, content = keep_tree(cache, fresh, sha256, ())
+    return keep_release(cache, directory, content)
 
 
 def run(module: AnsibleAWSModule) -> dict[str, Any]:

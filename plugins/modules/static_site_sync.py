@@ -285,6 +285,7 @@ from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
 from ansible_collections.slipway.aws.plugins.module_utils._plan import is_unknown
 from ansible_collections.slipway.aws.plugins.module_utils._plan import module_result
 from ansible_collections.slipway.aws.plugins.module_utils._release.content import content_sha256
+from ansible_collections.slipway.aws.plugins.module_utils._s3.objects import is_missing_bucket
 from ansible_collections.slipway.aws.plugins.module_utils._site import api
 from ansible_collections.slipway.aws.plugins.module_utils._site.compare import Plan
 from ansible_collections.slipway.aws.plugins.module_utils._site.compare import Policy
@@ -344,7 +345,7 @@ def read_state(module: AnsibleAWSModule, site: Site) -> tuple[Remote, datetime]:
     try:
         return read_remote(site)
     except api.AnsibleSiteError as error:
-        if module.check_mode and api.is_missing_bucket(error):
+        if module.check_mode and is_missing_bucket(error):
             return empty
         raise
 

@@ -40,25 +40,8 @@ options:
     type: path
 author:
   - The slipway.aws developers (@slipway-aws)
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
-    support: full
-    details:
-      - The report is written in check mode, too. It changes nothing that it speaks of.
-  diff_mode:
-    description:
-      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: N/A
-    details:
-      - This action does not modify state.
-  idempotent:
-    description:
-      - When run twice in a row outside C(check_mode), with the same arguments, the second invocation indicates
-        no change.
-    support: full
-    details:
-      - This action does not modify state.
+extends_documentation_fragment:
+  - slipway.aws._attributes.report
 """
 
 EXAMPLES = r"""

@@ -9,9 +9,6 @@ import base64
 import json
 import shutil
 from contextlib import suppress
-from datetime import datetime
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
@@ -21,15 +18,13 @@ with suppress(ImportError):  # AnsibleAWSModule says so
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_ansible_aws_error_code
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
+from ansible_collections.slipway.aws.plugins.module_utils._s3 import objects
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
-
-# Somebody else wrote the object meanwhile, or removed it.
-CONFLICT_CODES = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409")
 
 
 class AnsibleDeploymentError(AnsibleAWSError):
@@ -46,16 +41,7 @@ class DeploymentErrorHandler(AWSErrorHandler):
 
     @classmethod
     def _is_missing(cls) -> type[Exception]:
-        return is_boto3_error_code(["NoSuchKey", "404"])
-
-
-# HEAD has no body to carry a code, so there the status is the code.
-_RETRIED = AWSRetry.jittered_backoff(
-    retries=8,
-    delay=1,
-    max_delay=15,
-    catch_extra_error_codes=["SlowDown", "RequestTimeout", "ThrottlingException", "500", "502", "503", "504"],
-)
+        return is_boto3_error_code(objects.MISSING_CODES)
 
 
 class Stored(NamedTuple):
@@ -66,22 +52,13 @@ class Stored(NamedTuple):
     now: datetime
 
 
-def is_missing_bucket(error: AnsibleAWSError) -> bool:
-    return isinstance(error, is_ansible_aws_error_code("NoSuchBucket", error))
-
-
-def _time_of(response: dict[str, Any]) -> datetime:
-    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return parsedate_to_datetime(date) if date else datetime.now(timezone.utc)  # noqa: UP017 (not before Python 3.11)
-
-
 @DeploymentErrorHandler.common_error_handler("read s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def read_json(client: Any, bucket: str, key: str) -> Stored:
     try:
         response = client.get_object(Bucket=bucket, Key=key)
     except is_boto3_error_code("NoSuchKey") as error:
-        return Stored(None, None, _time_of(error.response))
+        return Stored(None, None, objects.read_time(error.response))
     body = response["Body"].read()
     try:
         document = json.loads(body)
@@ -89,11 +66,11 @@ def read_json(client: Any, bucket: str, key: str) -> Stored:
         raise AnsibleDeploymentError(
             message=f"s3://{bucket}/{key} is not JSON ({error}). See who wrote it, remove it, then run again"
         ) from error
-    return Stored(document, response["ETag"], _time_of(response))
+    return Stored(document, response["ETag"], objects.read_time(response))
 
 
 @DeploymentErrorHandler.common_error_handler("write s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def _put(client: Any, bucket: str, key: str, body: bytes, condition: dict[str, str]) -> str:
     return client.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition)["ETag"]
 
@@ -103,7 +80,7 @@ def write_json(client: Any, bucket: str, key: str, document: dict[str, Any], eta
     body = json.dumps(document, sort_keys=True, indent=2).encode()
     try:
         return _put(client, bucket, key, body, {"IfMatch": etag} if etag else {"IfNoneMatch": "*"})
-    except is_ansible_aws_error_code(CONFLICT_CODES):
+    except is_ansible_aws_error_code(objects.CONFLICT_CODES):
         # A write whose answer was lost is sent again, and then meets itself.
         stored = read_json(client, bucket, key)
         if stored.document == document:
@@ -112,7 +89,7 @@ def write_json(client: Any, bucket: str, key: str, document: dict[str, Any], eta
 
 
 @DeploymentErrorHandler.common_error_handler("list s3://{bucket}/{prefix}")
-@_RETRIED
+@objects.retry
 def list_objects(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [
@@ -123,14 +100,14 @@ def list_objects(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
 
 
 @DeploymentErrorHandler.list_error_handler("look for s3://{bucket}/{key}", False)
-@_RETRIED
+@objects.retry
 def has_object(client: Any, bucket: str, key: str) -> bool:
     client.head_object(Bucket=bucket, Key=key)
     return True
 
 
 @DeploymentErrorHandler.common_error_handler("keep {location} as s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def put_archive(client: Any, bucket: str, key: str, location: str, sha256: str) -> None:
     """Send a file whole, unless there is one: the key stands for the content."""
     checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
@@ -141,30 +118,24 @@ def put_archive(client: Any, bucket: str, key: str, location: str, sha256: str) 
         raise AnsibleDeploymentError(message=f"Failed to read {location}: {error.strerror}") from error
     except ClientError as error:
         # Another run was faster; or an answer was lost, and the file met itself.
-        if error.response.get("Error", {}).get("Code") not in CONFLICT_CODES:
+        if error.response.get("Error", {}).get("Code") not in objects.CONFLICT_CODES:
             raise
 
 
 @DeploymentErrorHandler.common_error_handler("fetch s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def get_archive(client: Any, bucket: str, key: str, location: str) -> None:
     response = client.get_object(Bucket=bucket, Key=key)
     with open(location, "wb") as file:
         shutil.copyfileobj(response["Body"], file)
 
 
+@DeploymentErrorHandler.common_error_handler("delete releases that are not kept any more from s3://{bucket}")
 def delete_objects(client: Any, bucket: str, keys: list[str]) -> None:
-    failed = _delete_objects(client, bucket, keys) if keys else []
+    failed = objects.delete(client, bucket, keys) if keys else []
     if failed:
         reasons = ", ".join(f"{item['Key']} ({item.get('Code')}: {item.get('Message')})" for item in failed)
         raise AnsibleDeploymentError(
             message=f"Failed to delete releases that are not kept any more from s3://{bucket}: {reasons}. "
             "Allow s3:DeleteObject to the identity that makes this call"
         )
-
-
-@DeploymentErrorHandler.common_error_handler("delete releases that are not kept any more from s3://{bucket}")
-@_RETRIED
-def _delete_objects(client: Any, bucket: str, keys: list[str]) -> list[dict[str, Any]]:
-    objects = [{"Key": key} for key in keys]
-    return client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])

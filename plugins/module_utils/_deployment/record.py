@@ -159,6 +159,19 @@ class Target(NamedTuple):
     undone: dict[str, Any] | None
 
 
+def _changed_parts(record: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    return {
+        name: part
+        for name, part in record["parts"].items()
+        if name in parts and record["result"] == "succeeded" and part["before"] != part["after"]
+    }
+
+
+def find_undone(records: Iterable[Mapping[str, Any]], parts: Sequence[str]) -> Mapping[str, Any] | None:
+    """Of records, newest first, the one that a rollback of these parts takes back."""
+    return next((record for record in records if _changed_parts(record, parts)), None)
+
+
 def choose_target(
     records: Sequence[Mapping[str, Any]],
     kept: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -171,32 +184,26 @@ def choose_target(
         if not found:
             raise NoTargetError(f"Release {release} is not kept. {describe_kept(kept, parts)}")
         return Target(found, None)
-    for record in records:
-        changed = {
-            name: part
-            for name, part in record["parts"].items()
-            if name in parts and record["result"] == "succeeded" and part["before"] != part["after"]
-        }
-        if changed:
-            break
-    else:
+    undone = find_undone(records, parts)
+    if undone is None:
         raise NoTargetError(
             f"No deployment of {' or '.join(parts)} that succeeded is recorded, so nobody knows what was live before. "
             f"Name a release with -e release=<id>. {describe_kept(kept, parts)}"
         )
+    changed = _changed_parts(undone, parts)
     back = {name: part["before"] for name, part in changed.items() if part["before"]}
     if not back:
         raise NoTargetError(
-            f"The deployment of {record['began']} was the first of {' and '.join(changed)}: nothing was live before. "
+            f"The deployment of {undone['began']} was the first of {' and '.join(changed)}: nothing was live before. "
             f"{describe_kept(kept, parts)}"
         )
     missing = [f"{name} {release}" for name, release in back.items() if release not in _ids(kept, name)]
     if missing:
         raise NoTargetError(
-            f"What was live before the deployment of {record['began']} is not kept: {', '.join(missing)}. "
+            f"What was live before the deployment of {undone['began']} is not kept: {', '.join(missing)}. "
             f"{describe_kept(kept, parts)}"
         )
-    return Target(back, dict(record))
+    return Target(back, dict(undone))
 
 
 def _ids(kept: Mapping[str, Sequence[Mapping[str, Any]]], part: str) -> list[str]:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ansible_collections.slipway.aws.plugins.module_utils._deployment.record import find_source
+from ansible_collections.slipway.aws.plugins.module_utils._deployment.record import find_undone
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping
@@ -41,15 +44,6 @@ def find_deployment(deployments: Iterable[Mapping[str, Any]], part: str, release
     return None
 
 
-def find_previous(deployments: Iterable[Mapping[str, Any]], part: str) -> str | None:
-    """What a rollback of this part goes to."""
-    for record in deployments:
-        entry = record["parts"].get(part)
-        if entry and record["result"] == "succeeded" and entry["before"] != entry["after"]:
-            return entry["before"]
-    return None
-
-
 def describe_part(
     part: str,
     deployments: Sequence[Mapping[str, Any]],
@@ -59,13 +53,11 @@ def describe_part(
 ) -> list[dict[str, str]]:
     """The releases of a part that are somewhere, those that were live last first."""
     kept_since = {archive["id"]: archive["kept_since"] for archive in kept}
-    previous = find_previous(deployments, part)
+    undone = find_undone(deployments, [part])
+    previous = undone["parts"][part]["before"] if undone else None
     rows = []
     for release in {*kept_since, *on_host, *([live] if live else [])}:
         record = find_deployment(deployments, part, release)
-        source = next(
-            (r["parts"][part]["source"] for r in deployments if r["parts"].get(part, {}).get("after") == release), {}
-        )
         states = {
             "live": release == live,
             "previous": release == previous and release != live,
@@ -78,7 +70,7 @@ def describe_part(
                 "live since": record["ended"] or record["began"] if record else "",
                 "action": record["action"] if record else "",
                 "by": describe_by(record["by"]) if record else "",
-                "source": describe_source(source),
+                "source": describe_source(find_source(deployments, part, release)),
                 "state": ", ".join(state for state, applies in states.items() if applies),
             }
         )

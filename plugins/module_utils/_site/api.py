@@ -8,9 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
@@ -19,9 +16,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import is_an
 
 from ansible_collections.slipway.aws.plugins.module_utils._errors import AWSErrorHandler
 from ansible_collections.slipway.aws.plugins.module_utils._retries import AWSRetry
+from ansible_collections.slipway.aws.plugins.module_utils._s3 import objects
 from ansible_collections.slipway.aws.plugins.module_utils._site.compare import Listed
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
 # Files up to this size are read whole: their content is checked before it is sent, and botocore does not ask
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 READ_WHOLE = 8 * 1024**2
 
 DELETE_AT_ONCE = 1000
-
-# Somebody else wrote the object meanwhile, or removed it.
-CONFLICT_CODES = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409")
 
 
 class AnsibleSiteError(AnsibleAWSError):
@@ -48,7 +44,7 @@ class S3ErrorHandler(AWSErrorHandler):
 
     @classmethod
     def _is_missing(cls):
-        return is_boto3_error_code(["NoSuchKey", "404"])
+        return is_boto3_error_code(objects.MISSING_CODES)
 
 
 class CloudFrontErrorHandler(AWSErrorHandler):
@@ -56,13 +52,6 @@ class CloudFrontErrorHandler(AWSErrorHandler):
     _SERVICE = "cloudfront"
 
 
-# HEAD has no body to carry a code, so there the status is the code.
-_RETRIED = AWSRetry.jittered_backoff(
-    retries=8,
-    delay=1,
-    max_delay=15,
-    catch_extra_error_codes=["SlowDown", "RequestTimeout", "ThrottlingException", "500", "502", "503", "504"],
-)
 _RETRIED_INVALIDATION = AWSRetry.jittered_backoff(
     retries=8, delay=2, max_delay=30, catch_extra_error_codes=["TooManyInvalidationsInProgress"]
 )
@@ -75,33 +64,28 @@ class StoredObject:
     modified: datetime
 
 
-def is_missing_bucket(error: AnsibleAWSError) -> bool:
-    return isinstance(error, is_ansible_aws_error_code("NoSuchBucket", error))
-
-
 @S3ErrorHandler.list_error_handler("read s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def get_object(client: Any, bucket: str, key: str) -> StoredObject | None:
     response = client.get_object(Bucket=bucket, Key=key)
     return StoredObject(response["Body"].read(), response["ETag"].strip('"'), response["LastModified"])
 
 
 @S3ErrorHandler.common_error_handler("list s3://{bucket}/{prefix}")
-@_RETRIED
+@objects.retry
 def list_objects(client: Any, bucket: str, prefix: str) -> tuple[dict[str, Listed], datetime]:
     """The objects by key without the prefix, and S3's time: the controller's clock may be wrong."""
     pages = list(client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
-    objects = {
+    listed = {
         item["Key"][len(prefix) :]: Listed(item["ETag"].strip('"'), item["Size"], item["LastModified"])
         for page in pages
         for item in page.get("Contents", [])
     }
-    date = pages[0].get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return objects, parsedate_to_datetime(date) if date else datetime.now(timezone.utc)  # noqa: UP017 (not before Python 3.11)
+    return listed, objects.read_time(pages[0])
 
 
 @S3ErrorHandler.common_error_handler("inspect s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def head_object(client: Any, bucket: str, key: str) -> dict[str, Any]:
     response = client.head_object(Bucket=bucket, Key=key)
     return {
@@ -119,7 +103,7 @@ def _headers(file: dict[str, Any]) -> dict[str, Any]:
 
 
 @S3ErrorHandler.common_error_handler("publish s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def put_file(client: Any, bucket: str, key: str, file: dict[str, Any], location: str) -> str:
     """Send a file, and return its ETag. S3 refuses content that has not the hash which the headers promise."""
     request = {
@@ -143,7 +127,7 @@ def put_file(client: Any, bucket: str, key: str, file: dict[str, Any], location:
 
 
 @S3ErrorHandler.common_error_handler("repair the headers of s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def repair_headers(client: Any, bucket: str, key: str, file: dict[str, Any], etag: str) -> str:
     """Give an object other headers without sending its content, by copying it onto itself."""
     response = client.copy_object(
@@ -158,7 +142,7 @@ def repair_headers(client: Any, bucket: str, key: str, file: dict[str, Any], eta
 
 
 @S3ErrorHandler.common_error_handler("write s3://{bucket}/{key}")
-@_RETRIED
+@objects.retry
 def _put_manifest(client: Any, bucket: str, key: str, body: bytes, condition: dict[str, str]) -> str:
     response = client.put_object(
         Bucket=bucket, Key=key, Body=body, ContentType="application/json", CacheControl="no-store", **condition
@@ -171,7 +155,7 @@ def put_manifest(client: Any, bucket: str, key: str, body: bytes, expected: str 
     condition = {"IfMatch": f'"{expected}"'} if expected else {"IfNoneMatch": "*"}
     try:
         return _put_manifest(client, bucket, key, body, condition)
-    except is_ansible_aws_error_code(CONFLICT_CODES):
+    except is_ansible_aws_error_code(objects.CONFLICT_CODES):
         # A write whose answer was lost is sent again, and then meets itself.
         stored = get_object(client, bucket, key)
         if stored and stored.body == body:
@@ -203,10 +187,8 @@ def delete_objects(client: Any, bucket: str, keys: list[str]) -> None:
 
 
 @S3ErrorHandler.common_error_handler("delete superseded objects of s3://{bucket}")
-@_RETRIED
 def _delete_objects(client: Any, bucket: str, keys: list[str]) -> list[dict[str, Any]]:
-    objects = [{"Key": key} for key in keys]
-    return client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
+    return objects.delete(client, bucket, keys)
 
 
 @CloudFrontErrorHandler.common_error_handler("invalidate {paths} of distribution {distribution_id}")

@@ -22,6 +22,7 @@ from moto import mock_aws
 from moto.core.botocore_stubber import MockRawResponse
 
 from ansible_collections.slipway.aws.plugins.module_utils._plan import UNKNOWN
+from ansible_collections.slipway.aws.plugins.module_utils._s3.objects import is_missing_bucket
 from ansible_collections.slipway.aws.plugins.module_utils._site import api
 from ansible_collections.slipway.aws.plugins.modules import static_site_sync
 
@@ -764,5 +765,5 @@ def test_an_invalidation_of_a_distribution_that_is_not_there(cloud: Cloud, publi
 
 def test_client_errors_are_recognised() -> None:
     error = ClientError({"Error": {"Code": "NoSuchBucket", "Message": ""}}, "GetObject")
-    assert api.is_missing_bucket(api.AnsibleSiteError(message="x", exception=error))
-    assert not api.is_missing_bucket(api.AnsibleSiteError(message="x"))
+    assert is_missing_bucket(api.AnsibleSiteError(message="x", exception=error))
+    assert not is_missing_bucket(api.AnsibleSiteError(message="x"))
