@@ -10,9 +10,9 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
-from datetime import timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -211,7 +211,7 @@ def test_who_ends_late_leaves_the_others_lock_alone(project: Project) -> None:
 
 def test_a_lock_expires(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.begin(ALICE, project.release("one"), ttl=60)
-    later = datetime.now(timezone.utc) + timedelta(seconds=61)
+    later = datetime.now(UTC) + timedelta(seconds=61)
     monkeypatch.setattr(api.objects, "read_time", lambda _response: later)
     assert project.info()["lock"]["is_dead"]
     assert project.info()["deployments"][0]["result"] == "interrupted"
