@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+from fixtures import api_lab
 from plays import Lab
+
+__all__ = ["api_lab", "lab"]
 
 
 @pytest.fixture(scope="session")
-def lab():
+def lab() -> Iterator[Lab]:
     """The lab without hosts that all targets which need none run on."""
-    lab = Lab(f"integration-{os.getpid()}", hosts=False)
-    try:
-        yield lab.start()
-    finally:
-        lab.stop()
+    with Lab(f"integration-{os.getpid()}", hosts=False) as lab:
+        yield lab

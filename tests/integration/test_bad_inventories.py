@@ -411,15 +411,6 @@ def run(
     return Report(done.returncode, " ".join(done.stdout.split()).replace("''", "'"))
 
 
-@pytest.fixture(scope="module")
-def lab():
-    lab = Lab(f"preflight-{os.getpid()}", hosts=False)
-    try:
-        yield lab.start()
-    finally:
-        lab.stop()
-
-
 class Sweep(NamedTuple):
     reports: dict[str, Report]
     writes: list[str]
@@ -432,9 +423,9 @@ def split_by_host(report: Report) -> dict[str, Report]:
 
 
 @pytest.fixture(scope="module")
-def sweep(lab, tmp_path_factory):
+def sweep(api_lab, tmp_path_factory):
     """All bad inventories, run in pairs; and what was written meanwhile."""
-    occupy_account(lab)
+    occupy_account(api_lab)
     root = tmp_path_factory.mktemp("bad")
     plant_files(root / "planted")
     hosts = {f"host_{number}": name for number, name in enumerate(SINGLE)}
@@ -443,11 +434,11 @@ def sweep(lab, tmp_path_factory):
     }
     for number, (name, bad) in enumerate(RUNS.items()):
         directories[name] = write_inventory(root / f"inventory_{number}", bad.changes)
-    before = lab.calls_since(0)["seq"]
+    before = api_lab.calls_since(0)["seq"]
     with ThreadPoolExecutor(max_workers=2) as pairs:
-        done = pairs.map(lambda directory: run(lab, directory), directories.values())
+        done = pairs.map(lambda directory: run(api_lab, directory), directories.values())
         reports = dict(zip(directories, done, strict=True))
-    calls = lab.calls_since(before)["calls"]
+    calls = api_lab.calls_since(before)["calls"]
     assert calls, "the account was not asked at all"
     by_host = split_by_host(reports.pop(None))
     reports.update({hosts[host]: report for host, report in by_host.items()})
@@ -485,17 +476,17 @@ def test_nothing_was_written(sweep):
     assert sweep.writes == []
 
 
-def test_the_good_one_passes(lab, tmp_path):
-    report = run(lab, write_inventory(tmp_path / "good", {}))
+def test_the_good_one_passes(api_lab, tmp_path):
+    report = run(api_lab, write_inventory(tmp_path / "good", {}))
     assert report.code == 0, report.text[-4000:]
     assert "etf-portfolio (production) in account 123456789012, region us-east-1, as arn:aws:iam::" in report.text
-    example = run(lab, EXAMPLE)
+    example = run(api_lab, EXAMPLE)
     assert example.code == 0, example.text[-4000:]
 
 
-def test_an_account_that_does_not_answer_is_one_problem_among_the_others(lab, tmp_path):
+def test_an_account_that_does_not_answer_is_one_problem_among_the_others(api_lab, tmp_path):
     inventory = write_inventory(tmp_path / "x", {"colour": "red"})
-    report = run(lab, inventory, AWS_SECRET_ACCESS_KEY="wrong")
+    report = run(api_lab, inventory, AWS_SECRET_ACCESS_KEY="wrong")
     assert report.code != 0
     assert "colour: there is no such variable" in report.problems
     assert "aws_account_id: the account could not be asked" in report.problems
@@ -519,21 +510,21 @@ def test_every_operation_begins_with_preflight(playbook):
 
 
 @pytest.mark.parametrize("playbook", ["site.yml", "playbooks/deploy.yml", "playbooks/destroy.yml"])
-def test_an_operation_stops_before_it_makes_anything(lab, tmp_path, playbook):
+def test_an_operation_stops_before_it_makes_anything(api_lab, tmp_path, playbook):
     inventory = write_inventory(tmp_path / "x", {"project": "Not_Legal", "colour": "red"})
-    before = lab.calls_since(0)["seq"]
-    report = run(lab, inventory, "-e", "confirm=Not_Legal", playbook=playbook)
+    before = api_lab.calls_since(0)["seq"]
+    report = run(api_lab, inventory, "-e", "confirm=Not_Legal", playbook=playbook)
     assert report.code != 0
     assert "Write: project: not-legal" in report.problems
     assert "colour: there is no such variable" in report.problems
-    assert [call["operation"] for call in lab.calls_since(before)["calls"] if call["mutating"]] == []
+    assert [call["operation"] for call in api_lab.calls_since(before)["calls"] if call["mutating"]] == []
 
 
-def test_a_project_whose_code_is_gone_can_still_be_removed(lab, tmp_path):
+def test_a_project_whose_code_is_gone_can_still_be_removed(api_lab, tmp_path):
     changes = {"app_backend": {"path": "/no/such/backend"}, "acknowledged_warnings": [], "admin_cidrs": ["0.0.0.0/0"]}
     inventory = write_inventory(tmp_path / "x", changes)
-    assert run(lab, inventory).code != 0
+    assert run(api_lab, inventory).code != 0
     book = [{"import_playbook": str(ROOT / "playbooks" / "preflight.yml"), "vars": {"preflight_for": "removal"}}]
     (tmp_path / "removal.yml").write_text(yaml.safe_dump(book), encoding="utf-8")
-    removal = run(lab, inventory, playbook=str(tmp_path / "removal.yml"))
+    removal = run(api_lab, inventory, playbook=str(tmp_path / "removal.yml"))
     assert removal.code == 0, removal.text[-4000:]

@@ -80,18 +80,13 @@ def eventually(question: Any) -> None:
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    lab = Lab(f"agent-{os.getpid()}")
     inventory = tmp_path_factory.mktemp("agent") / "inventory.yml"
-    try:
-        lab.start()
+    with Lab(f"agent-{os.getpid()}") as lab:
         lab.environment["ANSIBLE_ROLES_PATH"] = str(PLAYS.parent / "targets")
         lab.play("-i", "localhost,", str(PLAYS / "make.yml"), "-e", f"inventory={inventory}").expect_success()
         hosts = Hosts(lab, inventory)
         hosts.play(book="prepare").expect_success()
         yield hosts
-    finally:
-        if not os.environ.get("SLIPWAY_KEEP_LAB"):
-            lab.stop()
 
 
 def status_of(hosts: Hosts) -> list[dict[str, str]]:

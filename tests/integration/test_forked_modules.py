@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +18,6 @@ from plays import Lab
 
 HERE = Path(__file__).resolve().parent / "forked_modules"
 PLUGINS = ROOT / "plugins"
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    lab = Lab(f"forked-{os.getpid()}", hosts=False)
-    try:
-        yield lab.start()
-    finally:
-        lab.stop()
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +79,8 @@ def normalise(value: Any, directory: str) -> Any:
 
 
 @pytest.mark.parametrize("arguments", [["-vvv"], ["-vvv", "--check", "--diff"]], ids=["run", "plan"])
-def test_results_are_the_same(lab: Lab, collections: Path, arguments: list[str]) -> None:
-    forked, ordinary = (Played(lab, collections, way, *arguments) for way in (True, False))
+def test_results_are_the_same(api_lab: Lab, collections: Path, arguments: list[str]) -> None:
+    forked, ordinary = (Played(api_lab, collections, way, *arguments) for way in (True, False))
     assert list(forked.tasks) == list(ordinary.tasks)
     for name, result in ordinary.tasks.items():
         assert forked.tasks[name] == result, name

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,17 +21,11 @@ from sweep import live_with_faults
 SEED = 4
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab(f"interrupted-{os.getpid()}", hosts=False) as lab:
-        yield lab
-
-
 @pytest.fixture
-def life_of(lab: Lab, tmp_path: Path):
-    key = Path(f"{lab.environment['SLIPWAY_SSH_KEY']}.pub").read_text(encoding="utf-8")
+def life_of(api_lab: Lab, tmp_path: Path):
+    key = Path(f"{api_lab.environment['SLIPWAY_SSH_KEY']}.pub").read_text(encoding="utf-8")
     cases = {case.title: case for case in build_cases(*write_sites(tmp_path), key)}
-    return lambda title: Life(Modules(lab), cases[title])
+    return lambda title: Life(Modules(api_lab), cases[title])
 
 
 @pytest.mark.parametrize(("title", "most"), [("vpc_network", 15), ("iam_runtime_role", 6), ("cloudfront_function", 2)])

@@ -44,13 +44,9 @@ def run(lab: Lab, playbook: str, *arguments: str) -> None:
 @pytest.fixture(scope="session")
 def lab_with_host():
     """A lab with the one host that all targets which need one run on."""
-    lab = Lab(f"integration-host-{os.getpid()}")
-    try:
-        lab.start()
+    with Lab(f"integration-host-{os.getpid()}") as lab:
         run(lab, "make_host.yml")
         yield lab
-    finally:
-        lab.stop()
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -6,24 +6,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from plays import Lab
 from project import Project
 
 
+def name_module(request: pytest.FixtureRequest) -> str:
+    return request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+
+
 @pytest.fixture(scope="module")
-def lab(request):
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A lab of the module's own, empty at its beginning."""
-    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
-    lab = Lab(f"{name}-{os.getpid()}")
-    try:
-        yield lab.start()
-    finally:
-        if not os.environ.get("SLIPWAY_KEEP_LAB"):
-            lab.stop()
+    with Lab(f"{name_module(request)}-{os.getpid()}") as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
-def project(lab):
+def api_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """One without hosts."""
+    with Lab(f"{name_module(request)}-{os.getpid()}", hosts=False) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def project(lab: Lab) -> Project:
     return Project(lab)

@@ -132,10 +132,15 @@ class Lab:
         subprocess.run([str(LAB), "stop", "--name", self.name], cwd=ROOT, check=True, capture_output=True)
 
     def __enter__(self) -> Lab:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(self, *_exc: object) -> None:
-        self.stop()
+        if not os.environ.get("SLIPWAY_KEEP_LAB"):
+            self.stop()
 
     def _read_environment(self) -> dict[str, str]:
         script = f". {shlex.quote(str(ROOT / '.lab' / self.name / 'env'))} && env -0"

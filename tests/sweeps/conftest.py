@@ -3,29 +3,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures import api_lab
 from fixtures import lab
+from fixtures import name_module
 from fixtures import project
 from plays import ROOT
-from plays import Lab
 from sweep import Summary
 
 __all__ = ["api_lab", "lab", "project", "summary"]
-
-
-@pytest.fixture(scope="module")
-def api_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A lab without hosts, of the module's own."""
-    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
-    lab = Lab(f"{name}-{os.getpid()}", hosts=False)
-    try:
-        yield lab.start()
-    finally:
-        lab.stop()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +24,7 @@ def summary(request: pytest.FixtureRequest) -> Iterator[Summary]:
     yield summary
     output: Path = ROOT / "tests" / "output"
     output.mkdir(parents=True, exist_ok=True)
-    name = request.module.__name__.rpartition(".")[2].removeprefix("test_")
+    name = name_module(request)
     text = "\n".join(summary.lines()) + "\n"
     (output / f"sweep_{name}.txt").write_text(text, encoding="utf-8")
     print(f"\n{name}\n{text}")

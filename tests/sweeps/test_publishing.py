@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
-from plays import Lab
 from publishing import Site
 from publishing import be_killed
 from publishing import live
@@ -18,20 +14,11 @@ SEED = 4
 KILLS = 20
 
 
-@pytest.fixture(scope="module")
-def site_lab():
-    lab = Lab(f"publishing-{os.getpid()}", hosts=False)
-    try:
-        yield lab.start()
-    finally:
-        lab.stop()
+def test_the_life_of_a_large_site(api_lab, tmp_path):
+    live(Site(api_lab, "large", tmp_path), tmp_path, FILES, SEED)
 
 
-def test_the_life_of_a_large_site(site_lab, tmp_path):
-    live(Site(site_lab, "large", tmp_path), tmp_path, FILES, SEED)
-
-
-def test_a_publication_that_is_killed_anywhere(site_lab, tmp_path):
-    killed = be_killed(Site(site_lab, "killed", tmp_path), tmp_path, FILES, SEED, KILLS)
+def test_a_publication_that_is_killed_anywhere(api_lab, tmp_path):
+    killed = be_killed(Site(api_lab, "killed", tmp_path), tmp_path, FILES, SEED, KILLS)
     print(f"{killed} publications of {FILES} files were killed")
     assert killed >= KILLS // 2

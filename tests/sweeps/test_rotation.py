@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from load import measure
 from plays import Kill
-from plays import Lab
 from project import INVENTORY
 from project import NAME
 from project import Project
@@ -20,15 +17,9 @@ ROTATE = ["playbooks/rotate_secrets.yml", "-i", INVENTORY]
 
 
 @pytest.fixture(scope="module")
-def project():
-    lab = Lab(f"rotation-{os.getpid()}")
-    try:
-        lab.start()
-        lab.play(*SITE).expect_success()
-        yield Project(lab)
-    finally:
-        if not os.environ.get("SLIPWAY_KEEP_LAB"):
-            lab.stop()
+def project(lab):
+    lab.play(*SITE).expect_success()
+    return Project(lab)
 
 
 def stages(project) -> list[list[str]]:
