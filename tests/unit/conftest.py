@@ -89,6 +89,28 @@ def call_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     return call
 
 
+@pytest.fixture
+def stubbed() -> Iterator[Callable[[str], Any]]:
+    """stubbed(service): a boto3 client whose .stubber is a botocore Stubber that must be asked all it was told."""
+    import boto3
+    from botocore.stub import Stubber
+
+    stubbers = []
+
+    def make(service: str) -> Any:
+        client = boto3.client(
+            service, region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+        )
+        client.stubber = Stubber(client)
+        client.stubber.activate()
+        stubbers.append(client.stubber)
+        return client
+
+    yield make
+    for stubber in stubbers:
+        stubber.assert_no_pending_responses()
+
+
 class _SequentialExecutor:
     """Stands in for ThreadPoolExecutor: a Stubber wants its calls in one order."""
 

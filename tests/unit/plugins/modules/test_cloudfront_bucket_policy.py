@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import json
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import cloudfront_bucket_policy
 
@@ -30,12 +28,8 @@ def policy(*statements):
 
 
 @pytest.fixture
-def s3():
-    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def s3(stubbed):
+    return stubbed("s3")
 
 
 @pytest.mark.parametrize("check_mode", [True, False])

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from io import BytesIO
 
-import boto3
 import pytest
 from botocore.response import StreamingBody
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import cloudfront_function
 
@@ -18,14 +16,8 @@ OLD, NEW = b"old code", b"new code"
 
 
 @pytest.fixture
-def cloudfront():
-    client = boto3.client(
-        "cloudfront", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def cloudfront(stubbed):
+    return stubbed("cloudfront")
 
 
 def summary(stage, comment="Routes"):

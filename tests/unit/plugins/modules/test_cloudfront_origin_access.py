@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import cloudfront_origin_access_control
 from ansible_collections.slipway.aws.plugins.modules import cloudfront_origin_access_identity
@@ -25,14 +23,8 @@ IDENTITY = {"Id": "E9", "S3CanonicalUserId": "abcd", "Comment": "shop"}
 
 
 @pytest.fixture
-def cloudfront():
-    client = boto3.client(
-        "cloudfront", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def cloudfront(stubbed):
+    return stubbed("cloudfront")
 
 
 def add_controls(cloudfront, *items, **query):

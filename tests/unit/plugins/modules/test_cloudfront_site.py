@@ -6,10 +6,8 @@ from __future__ import annotations
 import copy
 import json
 
-import boto3
 import pytest
 from botocore.stub import ANY
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.module_utils._cloudfront import distribution as site
 from ansible_collections.slipway.aws.plugins.modules import cloudfront_site
@@ -97,25 +95,13 @@ def summary(identifier, comment):
 
 
 @pytest.fixture
-def cloudfront():
-    client = boto3.client(
-        "cloudfront", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def cloudfront(stubbed):
+    return stubbed("cloudfront")
 
 
 @pytest.fixture
-def secrets():
-    client = boto3.client(
-        "secretsmanager", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def secrets(stubbed):
+    return stubbed("secretsmanager")
 
 
 @pytest.fixture

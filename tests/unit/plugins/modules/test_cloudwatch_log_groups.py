@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import cloudwatch_log_groups
 
@@ -16,12 +14,8 @@ PARAMS = {
 
 
 @pytest.fixture
-def logs():
-    client = boto3.client("logs", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def logs(stubbed):
+    return stubbed("logs")
 
 
 def expect(logs, *there):

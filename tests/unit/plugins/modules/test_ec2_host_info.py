@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import ec2_host_info
 
@@ -13,12 +11,8 @@ LIVING = {"Name": "instance-state-name", "Values": ["pending", "running", "stopp
 
 
 @pytest.fixture
-def ec2():
-    client = boto3.client("ec2", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def ec2(stubbed):
+    return stubbed("ec2")
 
 
 def instance(number, name):

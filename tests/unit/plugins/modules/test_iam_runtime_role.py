@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import boto3
 import pytest
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import iam_runtime_role
 
@@ -23,12 +22,8 @@ PARAMS = {
 
 
 @pytest.fixture
-def iam():
-    client = boto3.client("iam", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def iam(stubbed):
+    return stubbed("iam")
 
 
 def expect_nothing_there(iam):

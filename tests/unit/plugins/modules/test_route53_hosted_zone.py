@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import route53_hosted_zone
 
@@ -23,14 +21,8 @@ A = {"Name": "www.example.com.", "Type": "A", "TTL": 300, "ResourceRecords": [{"
 
 
 @pytest.fixture
-def route53():
-    client = boto3.client(
-        "route53", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def route53(stubbed):
+    return stubbed("route53")
 
 
 def zone(reference=OWN, comment="Shop"):

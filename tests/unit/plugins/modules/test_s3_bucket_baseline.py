@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import json
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import s3_bucket_baseline
 
@@ -36,12 +34,8 @@ def policy(*statements):
 
 
 @pytest.fixture
-def s3():
-    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def s3(stubbed):
+    return stubbed("s3")
 
 
 def add_reads(s3, statements=(TLS,), versioning="Enabled"):

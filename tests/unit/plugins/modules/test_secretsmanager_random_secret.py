@@ -6,10 +6,8 @@ from __future__ import annotations
 import json
 import string
 
-import boto3
 import pytest
 from botocore.stub import ANY
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import secretsmanager_random_secret
 
@@ -24,14 +22,8 @@ BY_NAME = {"SecretId": "shop/key"}
 
 
 @pytest.fixture
-def secrets():
-    client = boto3.client(
-        "secretsmanager", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def secrets(stubbed):
+    return stubbed("secretsmanager")
 
 
 def test_the_value_and_the_tags_are_in_the_call_that_makes_it_and_the_value_nowhere_else(call_module, secrets):

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import json
 
-import boto3
 import pytest
 from botocore.stub import ANY
-from botocore.stub import Stubber
 
 from ansible_collections.slipway.aws.plugins.modules import secretsmanager_random_secret
 from ansible_collections.slipway.aws.plugins.modules import secretsmanager_secret_rotation
@@ -28,14 +26,8 @@ def described(**stages):
 
 
 @pytest.fixture
-def secrets():
-    client = boto3.client(
-        "secretsmanager", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-    with Stubber(client) as stubber:
-        client.stubber = stubber
-        yield client
-        stubber.assert_no_pending_responses()
+def secrets(stubbed):
+    return stubbed("secretsmanager")
 
 
 @pytest.fixture
