@@ -62,7 +62,7 @@ def find_in_files(paths: Iterable[Path], values: Mapping[str, str]) -> list[str]
     """'name: file' for each value in the files below these paths, whoever may read them."""
     found = []
     for path in paths:
-        for file in [path] if path.is_file() else path.rglob("*"):
+        for file in [path] if path.is_file() else list_files(path):
             try:
                 if file.is_file() and not file.is_symlink():
                     text = file.read_bytes().decode(errors="replace")
@@ -70,6 +70,12 @@ def find_in_files(paths: Iterable[Path], values: Mapping[str, str]) -> list[str]
             except OSError:
                 continue  # gone meanwhile, or no place to read from
     return found
+
+
+def list_files(directory: Path) -> list[Path]:
+    """All files below a directory in which others make and remove some meanwhile."""
+    # Path.rglob() ends with an error at a directory that goes; os.walk() passes it by.
+    return [Path(place, name) for place, _directories, names in os.walk(directory) for name in names]
 
 
 def patterns(values: Mapping[str, str]) -> str:
