@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from project import Project
 
 PAUSE = 0.2
+# In how many looks all processes are looked at again.
+EVERY = 10
 # What others than root can read of a host, but for what only came with its packages.
 PLACES_ON_HOST = "/etc /home /mnt /opt /root /run /srv /tmp /usr/local /var"
 
@@ -123,10 +125,16 @@ class ProcessWatch:
         self._thread.join()
 
     def _watch(self) -> None:
+        before: set[str] = set()
+        fresh: set[str] = set()
         while not self._stop.is_set():
-            for process in os.scandir("/proc"):
-                if process.name.isdigit():
-                    self._look(process.path)
+            there = {process.path for process in os.scandir("/proc") if process.name.isdigit()}
+            # A new process is looked at twice, for it becomes another program in its first moments; the others, few of
+            # which do so later, now and then.
+            fresh, again = there - before, fresh & there
+            for process in there if self.looks % EVERY == 0 else fresh | again:
+                self._look(process)
+            before = there
             self.looks += 1
             self._stop.wait(PAUSE)
 
