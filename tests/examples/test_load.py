@@ -164,8 +164,8 @@ def test_a_connection_that_went_stale_is_tried_once_more():
 
     _, report = put(reply, keep_alive=1, clients=1)
     assert report.failures == {}
-    # How many connections there are depends on how fast the machine is; each that was asked a third time was a stale one.
-    assert report.retried == sum(times == 3 for times in asked.values()) > 5
+    # How many connections there are depends on how fast the machine is; each that was asked a third time was stale.
+    assert report.retried == sum(times == 3 for times in asked.values()) > 0
 
 
 def test_a_new_connection_is_not_tried_again():
