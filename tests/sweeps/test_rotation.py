@@ -40,7 +40,7 @@ def test_a_rotation_that_is_killed_after_each_of_its_changes(project):
             assert killed.code == -9, f"{killed.command} was to be killed after {number} changes"
             lab.play(*(ROTATE if number % 2 else SITE)).expect_success()
             new = project.secrets()
-            where = f"killed after change {number}, {killed.changes[-1]}"
+            where = f"killed after change {number}, {plan.changes[number - 1]}"
             assert stages(project) == [["AWSCURRENT"], ["AWSCURRENT"]], where
             # All that was begun has ended; only what was not may have its old value.
             assert number == 1 or old["origin-secret"] != new["origin-secret"], where
