@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
 OUTPUT = ROOT / "tests" / "output"
-PYTEST = f"{BIN}/python -m pytest"
+# Each log ends with the tests that took longest: where to look when the whole takes too long.
+PYTEST = f"{BIN}/python -m pytest --durations=20 --durations-min=20"
 
 # A level is a list of commands for a shell at the root; the first that fails ends it.
 LEVELS = {
