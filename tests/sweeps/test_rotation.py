@@ -50,4 +50,5 @@ def test_a_rotation_that_is_killed_after_each_of_its_changes(project):
             again = lab.play(*SITE).expect_success()
             assert (again.changes, again.writes) == ([], []), where
     print(f"killed after each of {changes} changes; {load.result['requests']} requests, {load.result['failed']} failed")
+    print("\n".join(map(str, load.result["first_failures"])))
     assert load.result["failed"] == 0, load.result
