@@ -36,7 +36,8 @@ options:
     type: dict
     required: true
   junit_file:
-    description: Where to write the report, on the controller. A file that is there is replaced.
+    description:
+      - Where to write the report, on the controller, in check mode too. A file that is there is replaced.
     type: path
 author:
   - The slipway.aws developers (@slipway-aws)

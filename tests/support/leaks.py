@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from project import Project
 
 PAUSE = 0.2
-# In how many looks all processes are looked at again.
+# At one look in so many, all processes are looked at.
 EVERY = 10
 # What others than root can read of a host, but for what only came with its packages.
 PLACES_ON_HOST = "/etc /home /mnt /opt /root /run /srv /tmp /usr/local /var"

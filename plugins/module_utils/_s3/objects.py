@@ -25,8 +25,9 @@ CONFLICT_CODES = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey
 # The codes of a missing object. HEAD has no body to carry a code, so there the status is the code.
 MISSING_CODES = ("NoSuchKey", "404")
 
+# Beside what AWSRetry knows of each service.
 retry = AWSRetry.jittered_backoff(
-    retries=8, delay=1, max_delay=15, catch_extra_error_codes=["RequestTimeout", "500", "502", "503", "504"]
+    retries=8, delay=1, max_delay=15, catch_extra_error_codes=["RequestTimeout", "502", "504"]
 )
 
 

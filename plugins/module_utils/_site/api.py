@@ -175,20 +175,16 @@ def conflict(bucket: str, key: str) -> SiteConflictError:
     )
 
 
+@S3ErrorHandler.common_error_handler("delete superseded objects of s3://{bucket}")
 def delete_objects(client: Any, bucket: str, keys: list[str]) -> None:
     for start in range(0, len(keys), DELETE_AT_ONCE):
-        failed = _delete_objects(client, bucket, keys[start : start + DELETE_AT_ONCE])
+        failed = objects.delete(client, bucket, keys[start : start + DELETE_AT_ONCE])
         if failed:
             reasons = ", ".join(f"{item['Key']} ({item.get('Code')}: {item.get('Message')})" for item in failed[:10])
             raise AnsibleSiteError(
                 message=f"Failed to delete {len(failed)} superseded objects of s3://{bucket}: {reasons}. "
                 "The release itself is published. Allow s3:DeleteObject, or set prune to none, then run again."
             )
-
-
-@S3ErrorHandler.common_error_handler("delete superseded objects of s3://{bucket}")
-def _delete_objects(client: Any, bucket: str, keys: list[str]) -> list[dict[str, Any]]:
-    return objects.delete(client, bucket, keys)
 
 
 @CloudFrontErrorHandler.common_error_handler("invalidate {paths} of distribution {distribution_id}")

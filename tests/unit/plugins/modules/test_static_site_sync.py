@@ -650,7 +650,7 @@ def test_a_file_that_changes_while_it_is_published(cloud: Cloud, publish, monkey
 def test_objects_that_may_not_be_deleted(cloud: Cloud, publish, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(cloud, RELEASE_1)
     refusal = [{"Key": "old.html", "Code": "AccessDenied", "Message": "Access Denied"}]
-    monkeypatch.setattr(api, "_delete_objects", lambda *_arguments: refusal)
+    monkeypatch.setattr(api.objects, "delete", lambda *_arguments: refusal)
     failed = publish(cloud, RELEASE_2)
     assert "Failed to delete 1 superseded objects" in failed["msg"]
     assert "old.html (AccessDenied: Access Denied)" in failed["msg"]
